@@ -1,0 +1,376 @@
+"""The configuration file: what is right loads, what is wrong is told with its place, secrets stay secret."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import pickle
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import config
+from gateway.config import Config, Key, Provider, Secret, Server, Timeouts
+from gateway.errors import ConfigError
+from gateway.providers.catalog import ROWS, route
+from tests.conftest import ROOT
+
+EXAMPLE = ROOT / "docs" / "sluice.example.toml"
+ENV = {"OPENAI_API_KEY": "sk-provider-secret", "SLUICE_KEY_CHAT_APP": "sk-sluice-secret"}
+
+SMALLEST = """
+[server]
+host = "127.0.0.1"
+port = 8080
+workers = 1
+
+[[providers]]
+name = "openai"
+dialect = "openai_chat"
+base_url = "https://api.openai.com/v1"
+api_key = "env:OPENAI_API_KEY"
+models = ["*"]
+"""
+
+
+def loaded(text: str, folder: Path, env: dict[str, str] | None = None) -> Config:
+    path = folder / "sluice.toml"
+    path.write_text(text)
+    return config.load(path, ENV if env is None else env)
+
+
+def refused(text: str, folder: Path, env: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        loaded(text, folder, env)
+    return str(caught.value)
+
+
+def one(provider: str = "", server: str = "", keys: str = "") -> str:
+    """A sound file, and what a test adds to it."""
+    base_url = "" if "base_url" in provider else 'base_url = "http://localhost:1/v1"'
+    name = "" if "name =" in provider else 'name = "a"'
+    return f"[server]\n{server}\n[[providers]]\n{name}\n{base_url}\n{provider}\n{keys}"
+
+
+# --- what is right ----------------------------------------------------------------------------------------
+
+
+def test_the_smallest_file(tmp_path: Path) -> None:
+    found = loaded(SMALLEST, tmp_path)
+    assert found.server == Server()
+    (provider,) = found.providers
+    assert (provider.name, provider.base_url) == ("openai", "https://api.openai.com/v1")
+    assert provider.api_key is not None
+    assert provider.api_key.reveal() == "sk-provider-secret"
+    assert found.keys == []
+
+
+def options(table: type[Any], data: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Each option of a table of the structs, and whether it stands in the data."""
+    for name, kind in get_type_hints(table).items():
+        yield f"{table.__name__}.{name}", name in data
+        inner = next((each for each in (kind, *get_args(kind)) if _is_table(each)), None)
+        if inner is not None:
+            # An option counts where any of the tables of an array has it.
+            rows = data.get(name, [])
+            merged: dict[str, Any] = {}
+            for each in rows if isinstance(rows, list) else [rows]:
+                merged |= each
+            yield from options(inner, merged)
+
+
+def _is_table(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
+def test_the_example_shows_every_option() -> None:
+    found = dict(options(Config, tomllib.loads(EXAMPLE.read_text())))
+    assert {"Server.port", "Provider.headers", "Timeouts.idle_s", "Key.models"} <= set(found)
+    assert [name for name, shown in found.items() if not shown] == []
+
+
+def test_the_example_loads_and_states_the_defaults() -> None:
+    found = config.load(EXAMPLE, ENV)
+    assert found.server == Server()
+    assert found.providers[0].timeouts == Timeouts()
+    assert [each.name for each in found.keys] == ["chat-app"]
+
+
+def test_secrets_come_from_files_beside_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-from-file\n")
+    (provider,) = loaded(one('api_key = "file:key"'), tmp_path).providers
+    assert provider.api_key == Secret("sk-from-file")
+    (provider,) = loaded(one(f'api_key = "file:{tmp_path / "key"}"'), tmp_path).providers
+    assert provider.api_key == Secret("sk-from-file")
+
+
+def test_a_gateway_key_may_stand_in_the_file(tmp_path: Path) -> None:
+    keys = '[[keys]]\nname = "a"\nsecret = "sk-sluice-literal"'
+    (key,) = loaded(one(server='host = "0.0.0.0"', keys=keys), tmp_path).keys
+    assert key.secret.reveal() == "sk-sluice-literal"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.1.2.3"])
+def test_loopback_needs_no_keys(tmp_path: Path, host: str) -> None:
+    assert loaded(one(server=f'host = "{host}"'), tmp_path).server.host == host
+
+
+# --- what is wrong ----------------------------------------------------------------------------------------
+
+KEY = '[[keys]]\nname = "k"\nsecret = "sk-sluice-k"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("port = 1\n" + SMALLEST, "port: no such option; port belongs in [server]"),
+        (one(server="prot = 1"), "server.prot: no such option; did you mean port?"),
+        (one('base_ulr = "x"'), "providers[0].base_ulr: no such option; did you mean base_url?"),
+        (one("timeouts = {idle = 1}"), "providers[0].timeouts.idle: no such option; did you mean idle_s?"),
+        (one("zzz = 1"), "providers[0].zzz: no such option; there is name, base_url"),
+        (one(keys="[keyes]"), "keyes: no such option; did you mean keys?"),
+        (one(server='upstream = "plane"'), "server.upstream: no such choice; did you mean plain?"),
+        (one('dialect = "openai-chat"'), "providers[0].dialect: no such choice; did you mean openai_chat?"),
+        (one(server='port = "80"'), "server.port: expected a whole number, got a string"),
+        (one(server="port = 65536"), "server.port: expected a whole number <= 65535"),
+        (one(server="workers = 0"), "server.workers: expected a whole number >= 1"),
+        (one("timeouts = {idle_s = nan}"), "providers[0].timeouts.idle_s: expected a number"),
+        (one("timeouts = {idle_s = inf}"), "providers[0].timeouts.idle_s: expected a number"),
+        (one('models = "*"'), "providers[0].models: expected an array, got a string"),
+        (one("models = []"), "providers[0].models: serves nothing"),
+        ('[providers]\nname = "a"', "providers: expected an array, got a table: write [[providers]]"),
+        ('[[providers]]\nname = "a"', "providers[0]: missing option `base_url`"),
+        ("", "providers: nothing to serve"),
+        ("[server", "not valid TOML"),
+        (one('name = "Open AI"'), "providers[0].name: must be"),
+        (one('base_url = "localhost:1"'), "providers[0].base_url: must begin http:// or https://"),
+        (one('base_url = "http://"'), "providers[0].base_url: must begin http:// or https://"),
+        (one('base_url = "http://h:99999"'), "providers[0].base_url: is not a URL"),
+        (one('base_url = "http://h/a b"'), "providers[0].base_url: must be one word"),
+        (one('base_url = "http://u:word@h"'), "providers[0].base_url: must hold no user"),
+        (one('base_url = "http://h/?"'), "providers[0].base_url: must end before ?"),
+        (one('base_url = "http://h/v1/chat/completions"'), "providers[0].base_url: must end before /chat"),
+        (one('headers = {"a b" = "c"}'), "providers[0].headers: a header's name"),
+        (one('headers = {Authorization = "c"}'), "providers[0].headers.Authorization: is set by the gateway"),
+        (one('headers = {x = "a\\nb"}'), "providers[0].headers.x: must be one line"),
+        (one('api_key = "sk-sluice-a"'), "providers[0].api_key: this is a gateway key"),
+        (one("api_key = 1"), "providers[0].api_key: expected a string such as env:NAME"),
+        (one(keys='[[providers]]\nname = "a"\nbase_url = "http://h"'), "providers[1].name: is the same as"),
+        (one(keys=KEY + KEY), "keys[1].name: is the same as that of keys[0]"),
+        (one(keys=KEY + KEY), "keys[1].secret: is the same as that of keys[0]"),
+        (one(keys=KEY.replace("sk-sluice-k", "env:OPENAI_API_KEY")), "keys[0].secret: must begin sk-sluice-"),
+        (one(keys=KEY.replace("sluice-k", "sluice-")), "keys[0].secret: must begin sk-sluice-"),
+        (one(keys=KEY + 'providers = ["b"]'), "keys[0].providers[0]: no such provider; there is a"),
+        (one(keys=KEY.replace('"k"', '""')), "keys[0].name: must be"),
+        (one(server='header_prefix = "X Sluice"'), "server.header_prefix: must be"),
+        (one(server='header_prefix = "X-Sluice-"'), "server.header_prefix: must be"),
+        (one(server='header_prefix = ""'), "server.header_prefix: must be"),
+        (one(server='cors_origins = ["https://a.example/"]'), "server.cors_origins[0]: must be an origin"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refused(text, tmp_path)
+
+
+def test_an_error_names_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(one('api_key = "env:UNSET"'), tmp_path)
+    assert caught.value.param == "providers[0].api_key"
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    lines = refused(one('base_url = "x"', server='header_prefix = ""'), tmp_path).splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["server.header_prefix", "providers[0].base_url"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.1.2", "gateway.example.com"])
+def test_another_host_needs_keys_and_is_told_what_to_do(tmp_path: Path, host: str) -> None:
+    said = refused(one(server=f'host = "{host}"'), tmp_path)
+    assert said.startswith("server.host: without [[keys]]")
+    assert "[[keys]]" in said
+    assert "127.0.0.1" in said
+    loaded(one(server=f'host = "{host}"', keys=KEY), tmp_path)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        config.load(tmp_path / "none.toml", ENV)
+    (tmp_path / "sluice.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        config.load(tmp_path / "sluice.toml", ENV)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("env:UNSET", "the environment variable UNSET is not set"),
+        ("env:EMPTY", "the environment variable EMPTY is not set"),
+        ("env:TWO", "the environment variable TWO must hold one word"),
+        ("env:sk-hidden", "env: must be followed by the name"),
+        ("sk-hidden", "a secret is written as env:NAME or file:PATH"),
+        ("", "a secret is written as env:NAME or file:PATH"),
+        ("file:none", "the file cannot be read (No such file"),
+        ("file:empty", "the file is empty"),
+        ("file:.", "the file cannot be read"),
+        ("file:bad", "the file cannot be read (not text)"),
+    ],
+)
+def test_a_secret_that_is_not_there(tmp_path: Path, written: str, said: str) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "bad").write_bytes(b"\xff")
+    message = refused(one(f'api_key = "{written}"'), tmp_path, {"EMPTY": "", "TWO": "hidden hidden"})
+    assert message.startswith(f"providers[0].api_key: {said}")
+    assert "hidden" not in message
+
+
+# --- the laws ---------------------------------------------------------------------------------------------
+
+toml_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                "server providers keys name base_url api_key host timeouts headers secret x".split()
+            ),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["server", "providers", "keys", "x"]), toml_values))
+def test_garbage_raises_only_config_errors(data: dict[str, Any]) -> None:
+    with contextlib.suppress(ConfigError):
+        config.decode(data, ENV, ROOT)
+
+
+Show = Callable[[Any], str]
+
+secrets = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8).map(
+    lambda text: f"?{text}?"
+)
+
+
+def check_secret(kind: Callable[[str], Any], value: str) -> None:
+    """No way of showing a configuration shows a secret of it."""
+    found = Config(
+        providers=[Provider(name="a", base_url="http://h", api_key=kind(value))],
+        keys=[Key(name="k", secret=kind(value))],
+    )
+    assert found.keys[0].secret.reveal() == value
+    shown = [
+        repr(found),
+        str(found),
+        f"{found.keys[0].secret}",
+        f"{found.keys[0].secret!r:>9}",
+        config.explain(found),
+    ]
+    assert not any(value in each or repr(value) in each for each in shown)
+    with pytest.raises(TypeError):
+        msgspec.json.encode(found)
+
+
+@given(secrets)
+def test_a_secret_is_never_shown(value: str) -> None:
+    check_secret(Secret, value)
+
+
+def test_the_law_catches_a_secret_that_is_a_string() -> None:
+    class Shown(str):
+        def reveal(self) -> str:
+            return str(self)
+
+    @settings(report_multiple_bugs=False, database=None)
+    @given(secrets)
+    def law(value: str) -> None:
+        check_secret(Shown, value)
+
+    with pytest.raises(AssertionError):
+        law()
+
+
+def test_secrets_are_values() -> None:
+    assert Secret("a") == Secret("a")
+    assert len({Secret("a"), Secret("a"), Secret("b")}) == 2
+    assert Secret("a") != "a"
+    for again in (copy.deepcopy(Secret("a")), pickle.loads(pickle.dumps(Secret("a")))):
+        assert again.reveal() == "a"
+
+
+# --- no file ----------------------------------------------------------------------------------------------
+
+
+def test_one_variable_is_enough() -> None:
+    found = config.from_environment({"OPENAI_API_KEY": "sk-a", "PATH": "/bin"})
+    (provider,) = found.providers
+    assert (provider.name, provider.models) == ("openai", ["*"])
+    assert provider.api_key == Secret("sk-a")
+    assert found.server == Server()
+
+
+def test_every_variable_adds_a_provider_and_the_first_serves_the_rest() -> None:
+    env = {variable: "key" for row in ROWS for variable in row.key_variables}
+    env |= {
+        "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com/",
+        "DATABRICKS_HOST": "https://mine.databricks.com",
+    }
+    found = config.from_environment(env)
+    assert [each.name for each in found.providers] == [row.name for row in ROWS if row.key_variables]
+    assert found.providers[1].base_url == "https://mine.openai.azure.com/openai/v1"
+    assert route("any", found.providers)[0].name == "openai"
+    for each in found.providers:
+        assert route(f"{each.name}/any", found.providers) == (each, "any")
+
+
+def test_a_provider_whose_url_is_not_known_is_left_out() -> None:
+    found = config.from_environment({"AZURE_OPENAI_API_KEY": "a", "GROQ_API_KEY": "b"})
+    assert [each.name for each in found.providers] == ["groq"]
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({}, "nothing to serve: set OPENAI_API_KEY"),
+        ({"OPENAI_API_KEY": ""}, "nothing to serve"),
+        ({"OPENAI_API_KEY": "a b"}, "OPENAI_API_KEY must hold one word"),
+        ({"AZURE_OPENAI_API_KEY": "a", "AZURE_OPENAI_ENDPOINT": "mine"}, "base_url: must begin"),
+    ],
+)
+def test_an_environment_that_does_not_do(env: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        config.from_environment(env)
+
+
+# --- explain ----------------------------------------------------------------------------------------------
+
+
+def test_explain_says_where_with_whom_and_what_is_open() -> None:
+    said = config.explain(config.from_environment({"OPENAI_API_KEY": "a", "GROQ_API_KEY": "b"}))
+    assert "http://127.0.0.1:8080/v1" in said
+    assert "openai: https://api.openai.com/v1" in said
+    assert "a model that nothing else matches goes to openai" in said
+    assert "NOT PROTECTED BY KEYS" in said
+
+
+def test_explain_names_keys_and_open_ways() -> None:
+    found = Config(
+        server=Server(host="::", cors_origins=["https://chat.example.com"]),
+        providers=[Provider(name="openai", base_url="http://far.example.com/v1")],
+        keys=[Key(name="app", secret=Secret("sk-sluice-a"), models=["gpt-*"])],
+    )
+    said = config.explain(found)
+    assert "http://[::]:8080" in said
+    assert "app: providers *; models gpt-*" in said
+    assert "callers must send theirs as X-Provider-API-Key" in said
+    assert "NOT ENCRYPTED" in said
+    assert "without TLS" in said
+    assert "https://chat.example.com" in said
+    assert "NOT PROTECTED" not in said
