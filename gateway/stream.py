@@ -18,7 +18,7 @@ from msgspec import Struct
 from gateway.chat import End, Failure, Finish, Lane, Text, Usage
 from gateway.dialects import openai_chat as dialect
 from gateway.dialects.openai_body import Path, provider_error
-from gateway.errors import ProviderError, SluiceError, UpstreamTruncated
+from gateway.errors import ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
 from gateway.privacy.json_run import JsonRun, SniffRun
 from gateway.privacy.scanner import Scan, TextRun
 from gateway.wire.sse import Frame, SSESplitter
@@ -138,17 +138,29 @@ class ResponseStream:
         if self.ended:
             return b""
         out: list[bytes] = []
+        fault: ProviderError | None = None
+        unfinished_line = b""
         try:
             for frame in self._splitter.flush():
-                self._take(frame, out)
-            if not self.done and not (self._finished and self._finished >= self._choices):
-                raise UpstreamTruncated("the provider closed the stream before the answer was finished")
+                if frame.data is None:
+                    unfinished_line += frame.raw
+                else:
+                    self._take(frame, out)
+        except ProviderGarbage:
+            fault = UpstreamTruncated("the provider closed the stream within an event")
         except ProviderError as error:
-            out.append(self.fail(error))
-        else:
+            fault = error
+        if fault is None and not self.done and not (self._finished and self._finished >= self._choices):
+            fault = UpstreamTruncated("the provider closed the stream before the answer was finished")
+        if fault is None:
             self._decide_lanes(None)
             self._release(out, everything=True)
+            out.append(unfinished_line)
             self.ended = True
+        else:
+            if out and not out[-1].endswith(b"\n"):
+                out.append(b"\n\n")
+            out.append(self.fail(fault))
         return b"".join(out)
 
     def fail(self, error: SluiceError) -> bytes:

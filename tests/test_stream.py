@@ -366,6 +366,11 @@ def test_an_end_without_finish_is_an_error_and_held_text_goes_first() -> None:
     assert stream.error is not None
 
 
+@pytest.mark.parametrize("rest", [b"da", b"data: ", b'data: {"cho', b'data: {"choices":[]}'])
+def test_an_end_within_an_event_is_a_truncation(rest: bytes) -> None:
+    assert error_in(run([chunk({"content": "Hi"}), rest]))["code"] == "UPSTREAM_TRUNCATED"
+
+
 def test_an_end_after_finish_needs_no_end_mark() -> None:
     stream = new_stream()
     data = chunk({"content": "Hi"}) + STOP

@@ -151,7 +151,11 @@ _MESSAGE_KEEP |= {"tool_calls.*.index", "channel"}
 
 
 def classify(path: Path, text: str = "", *, json_output: bool = False) -> Nature:
-    """What the string at a path of a request, an answer or a chunk is."""
+    """What the string at a path of a request, an answer or a chunk is.
+
+    In a conversation in JSON, messages may be JSON too: a value read there as it is meant goes back into
+    the answer escaped once, not twice, and is the same value when the answer comes back as history.
+    """
     names = ["*" if isinstance(step, int) else step for step in path]
     dotted = ".".join(names)
     if dotted in _KEEP or dotted in _KEEP_NUMBERS or dotted.startswith(_KEEP_BELOW):
@@ -162,6 +166,8 @@ def classify(path: Path, text: str = "", *, json_output: bool = False) -> Nature
             return "keep"
         if inner == "content" and json_output:
             return "sniff"
+    if json_output and names[:1] == ["messages"] and names[2:] in (["content"], ["content", "*", "text"]):
+        return "sniff"
     if names[-1] == "arguments" and names[-2:-1] in (["function"], ["function_call"]):
         return "json"
     if names[-1] == "url" and text.startswith("data:"):

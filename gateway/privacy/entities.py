@@ -7,7 +7,8 @@ stand before (at most `LEFT_CONTEXT` characters are kept for it).
 
 `openings` are all the ways a match can begin, each a sequence of regex atoms; the scanner's gate is built
 from them, so a character that begins nothing costs nothing. `until` marks a secret whose end may be far
-away: it is redacted from its opening to that pattern, or to the end.
+away: it is redacted from its opening to that pattern, or to the end. `keep` counts the characters at the
+beginning of a match that stay.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Entity(Struct, frozen=True):
     cue: str = ""
     needs: str = ""
     until: str = ""
+    keep: int = 0
     aliases: tuple[str, ...] = ()
 
 
@@ -84,13 +86,14 @@ ENTITIES: tuple[Entity, ...] = (
         name="URL_CREDENTIALS",
         label="CREDENTIALS",
         kind="secret",
-        core=r"[^\s/@:\"'<>]{0,64}:[^\s/@\"'<>]{1,128}@",
-        longest=194,
-        openings=((r"(?<=://)[^\s/@\"'<>]",),),
+        core=r"://[^\s/@:\"'<>]{0,64}:[^\s/@\"'<>]{1,128}@",
+        longest=197,
+        openings=_spelt("://"),
         validate=validators.url_credentials,
+        before="",
         after="",
-        cue="://",
         needs="://",
+        keep=3,
         aliases=("CONNECTION_STRING",),
     ),
     Entity(

@@ -17,7 +17,7 @@ the character before it. Nothing else runs unless it hits.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
@@ -89,7 +89,7 @@ def find(text: str, rules: Sequence[Rule], start: int = 0) -> list[Span]:
             ahead.append((*hit, rule))
     while ahead:
         at, _, length, rule = min(ahead, key=lambda hit: hit[:2])
-        spans.append(Span(at, at + length, rule.entity))
+        spans.append(Span(at + rule.entity.keep, at + length, rule.entity))
         start = at + length
         ahead = [
             (*again, hit[3])
@@ -137,10 +137,9 @@ class Plan:
         self.by_first: dict[str, tuple[Rule, ...]] = {}
         for rule in rules:
             for opening in rule.entity.openings:
-                begins = re.compile(opening[0]).match
                 for character in map(chr, range(33, 127)):
                     known = self.by_first.get(character, ())
-                    if rule not in known and begins(rule.entity.cue + character, len(rule.entity.cue)):
+                    if rule not in known and re.fullmatch(opening[0], character):
                         self.by_first[character] = (*known, rule)
 
 
@@ -150,18 +149,33 @@ def plan_for(rules: tuple[Rule, ...], labels: frozenset[str]) -> Plan:
 
 
 def _gate(openings: Mapping[str, Iterable[tuple[str, ...]]]) -> str:
-    """A pattern for every place where something may begin; openings by what must not stand before them."""
-    trees = [(f"(?<!{before})" if before else "", _prefix_tree(group)) for before, group in openings.items()]
-    return "|".join(look_behind + tree for look_behind, tree in trees if tree) or r"(?!)"
+    """A pattern for every place where something may begin; openings by what must not stand before them.
+
+    It begins with one class of characters, for which `re` skips ahead in C, and only then looks at what
+    stood before and goes on after. An alternation of whole openings took 0.58 µs for " answer" and 0.33 for
+    a comma where this takes 0.46 and 0.12.
+    """
+    all_firsts = ""
+    groups = []
+    # Inside a word the look-behind that is about words fails first, and most of a text is inside words.
+    for before, group in sorted(openings.items(), reverse=True):
+        branches = list(_by_first_atom(group))
+        firsts = "".join(atom[1:-1] if atom[0] == "[" else atom for atom, _ in branches)
+        all_firsts += firsts
+        look_behind = f"(?<!{before}(?s:.))" if before else f"(?<=[{firsts}])"
+        if branches:
+            groups.append(f"{look_behind}(?:{'|'.join(f'(?<={atom}){rest}' for atom, rest in branches)})")
+    return f"[{all_firsts}](?:{'|'.join(groups)})" if groups else r"(?!)"
 
 
-def _prefix_tree(openings: Iterable[tuple[str, ...]]) -> str:
-    """A pattern for texts that begin with an opening, or end inside one."""
-    branches = []
+def _by_first_atom(openings: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """Each first atom with a pattern for what may follow it: the rest of an opening, or the end within it."""
     for atom, group in groupby(sorted(set(openings)), key=lambda opening: opening[0]):
         rests = [opening[1:] for opening in group]
-        branches.append(atom if () in rests else rf"{atom}(?:\Z|{_prefix_tree(rests)})")
-    return f"(?:{'|'.join(branches)})" if branches else ""
+        if () in rests:
+            yield atom, ""
+        else:
+            yield atom, rf"(?:\Z|{'|'.join(first + rest for first, rest in _by_first_atom(rests))})"
 
 
 Replace = Callable[[Entity, str], str]
@@ -268,7 +282,8 @@ class TextRun:
                     length = found.end() - at
                     self._inside = rule
             if length:
-                self._edit(at, at + length, self._scan.replace(rule.entity, text[at : at + length]))
+                start = at + rule.entity.keep
+                self._edit(start, at + length, self._scan.replace(rule.entity, text[start : at + length]))
                 self._scan.redacted += 1
                 return at + length
         return at + 1

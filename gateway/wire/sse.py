@@ -90,7 +90,6 @@ class SSESplitter:
 
     def _feed_any(self, data: bytes, frames: list[Frame]) -> list[Frame]:
         """All the rules, for what `feed` does not know by sight; adds to the frames that it has made."""
-        self._refuse_too_long()
         if _CR in data and _BARE_CR.search(data):
             self._blank_line = _ANY_BLANK_LINE
         held = self._held
@@ -130,7 +129,7 @@ class SSESplitter:
         return len(BYTE_ORDER_MARK) if self._at_start and buffer.startswith(BYTE_ORDER_MARK) else 0
 
     def _refuse_too_long(self) -> None:
-        # What is held is the beginning of one frame, so its own length is at least this.
+        # What is held begins with a frame that is not complete, so as long at least, or was found too long.
         if len(self._held) > self._max_frame_bytes:
             raise ProviderGarbage(f"the provider sent a frame of more than {self._max_frame_bytes} bytes")
 

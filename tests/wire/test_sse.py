@@ -62,7 +62,7 @@ def reads(stream: bytes, cuts: Iterable[int]) -> list[bytes]:
 def split(make: MakeSplitter, reads: Iterable[bytes]) -> list[Frame]:
     splitter = make()
     frames = [frame for data in reads for frame in splitter.feed(data)]
-    return frames + splitter.flush()
+    return frames + splitter.flush() + splitter.flush()  # the second has nothing left to give
 
 
 def every_byte(stream: bytes) -> list[bytes]:
