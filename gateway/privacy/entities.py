@@ -8,7 +8,8 @@ stand before (at most `LEFT_CONTEXT` characters are kept for it).
 `openings` are all the ways a match can begin, each a sequence of regex atoms; the scanner's gate is built
 from them, so a character that begins nothing costs nothing. `until` marks a secret whose end may be far
 away: it is redacted from its opening to that pattern, or to the end. `keep` counts the characters at the
-beginning of a match that stay.
+beginning of a match that stay. `sign` is a quick pattern that is found in every text with a match; without
+one, it is the openings.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Entity(Struct, frozen=True):
     before: str = r"[A-Za-z0-9]"
     after: str = r"[A-Za-z0-9]"
     cue: str = ""
-    needs: str = ""
+    sign: str = ""
     until: str = ""
     keep: int = 0
     aliases: tuple[str, ...] = ()
@@ -52,7 +53,6 @@ def _spelt(*words: str) -> tuple[tuple[str, ...], ...]:
 _DIGIT = ((r"[0-9]",),)
 _WORD = ((r"[A-Za-z0-9]",),)
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_KEY = r"[A-Za-z0-9_-]"
 
 
 def _api_key(name: str, core: str, longest: int, *openings: str) -> Entity:
@@ -63,7 +63,7 @@ def _api_key(name: str, core: str, longest: int, *openings: str) -> Entity:
         core=core,
         longest=longest,
         openings=_spelt(*openings),
-        after=_KEY,
+        after=r"[A-Za-z0-9_]",
         aliases=("API_KEY", "SECRET"),
     )
 
@@ -92,7 +92,6 @@ ENTITIES: tuple[Entity, ...] = (
         validate=validators.url_credentials,
         before="",
         after="",
-        needs="://",
         keep=3,
         aliases=("CONNECTION_STRING",),
     ),
@@ -103,7 +102,7 @@ ENTITIES: tuple[Entity, ...] = (
         core=r"eyJ[A-Za-z0-9_-]{8,1024}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,1024}",
         longest=6200,
         openings=_spelt("eyJ"),
-        after=_KEY,
+        after=r"[A-Za-z0-9_]",
         aliases=("SECRET",),
     ),
     # Formats as the vendors publish them for secret scanning.
@@ -135,6 +134,7 @@ ENTITIES: tuple[Entity, ...] = (
         longest=42,
         openings=((r"[A-Z]", r"[A-Z]", r"[0-9]", r"[0-9]"),),
         validate=validators.iban,
+        sign="[0-9]",
         aliases=("IBAN",),
     ),
     Entity(
@@ -145,6 +145,7 @@ ENTITIES: tuple[Entity, ...] = (
         longest=37,
         openings=((r"[2-6]",),),
         validate=validators.payment_card,
+        sign="[0-9]",
         aliases=("PAYMENT_CARD",),
     ),
     Entity(
@@ -155,6 +156,7 @@ ENTITIES: tuple[Entity, ...] = (
         longest=11,
         openings=((r"[0-8]",),),
         validate=validators.us_ssn,
+        sign="[0-9]",
         aliases=("SSN",),
     ),
     Entity(
@@ -164,8 +166,7 @@ ENTITIES: tuple[Entity, ...] = (
         core=rf"[A-Za-z0-9][A-Za-z0-9._%+'-]{{0,63}}@(?:{_LABEL}\.){{1,8}}[A-Za-z]{{2,24}}",
         longest=320,
         openings=_WORD,
-        after=r"[A-Za-z0-9-]",
-        needs="@",
+        sign="@",
         aliases=("EMAIL",),
     ),
     Entity(
@@ -177,7 +178,7 @@ ENTITIES: tuple[Entity, ...] = (
         openings=((r"\+", r"[1-9]"),),
         before="",
         validate=validators.international_phone,
-        needs="+",
+        sign=r"\+",
         aliases=("PHONE",),
     ),
     Entity(
@@ -188,6 +189,7 @@ ENTITIES: tuple[Entity, ...] = (
         longest=17,
         openings=((r"\(", r"[0-9]"), (r"[0-9]",)),
         validate=validators.north_american_phone,
+        sign="[0-9]",
         aliases=("PHONE",),
     ),
     Entity(
@@ -198,6 +200,7 @@ ENTITIES: tuple[Entity, ...] = (
         longest=15,
         openings=_DIGIT,
         validate=validators.ipv4,
+        sign="[0-9]",
     ),
     Entity(
         name="IP_ADDRESS",
@@ -208,7 +211,7 @@ ENTITIES: tuple[Entity, ...] = (
         openings=((r"[0-9A-Fa-f:]",),),
         validate=validators.ipv6,
         after=r"[A-Za-z0-9:]",
-        needs=":",
+        sign=":",
     ),
     Entity(
         name="PERSON",
@@ -218,6 +221,7 @@ ENTITIES: tuple[Entity, ...] = (
         longest=77,
         openings=((r"[A-Z]",),),
         validate=validators.person,
+        sign="[a-z][ -][A-Z]",
         cue=r"\b(?:[Aa]bout|[Nn]amed|[Nn]ame is|[Nn]ame:|I am|I'm|[Cc]alled|[Cc]ontact|[Dd]ear|[Hh]ello|"
         r"[Hh]i|[Mm]eet|[Cc]ustomer|[Pp]atient|[Cc]lient|[Ee]mployee|[Uu]ser|[Ss]igned|[Rr]egards,|Mr\.?|Mrs\.?|"
         r"Ms\.?|Dr\.?|Prof\.?)\s",

@@ -56,7 +56,7 @@ class Span(NamedTuple):
 class Rule:
     """An entity with its patterns compiled."""
 
-    __slots__ = ("entity", "extend", "match", "order", "search", "until")
+    __slots__ = ("entity", "extend", "match", "order", "search", "sign", "until")
 
     def __init__(self, entity: Entity, order: int) -> None:
         before = f"(?<={entity.cue})" if entity.cue else ""
@@ -70,22 +70,44 @@ class Rule:
         # What stands before is decided already; only the core can still grow.
         self.extend = regex.compile(f"{before}(?:{entity.core})").fullmatch
         self.until = regex.compile(entity.until) if entity.until else None
+        self.sign = re.compile(_sign(entity)).search
+
+
+def _sign(entity: Entity) -> str:
+    return entity.sign or "|".join("".join(opening) for opening in entity.openings)
+
+
+class Rules(tuple[Rule, ...]):
+    """Rules in the order in which they are tried. One of `signs` is found in every text that holds a match."""
+
+    signs: list[Callable[[str], re.Match[str] | None]]
 
 
 @lru_cache(maxsize=64)
-def compile_rules(entities: tuple[Entity, ...]) -> tuple[Rule, ...]:
-    return tuple(Rule(entity, order) for order, entity in enumerate(entities))
+def compile_rules(entities: tuple[Entity, ...]) -> Rules:
+    rules = Rules(Rule(entity, order) for order, entity in enumerate(entities))
+    # An alternation that begins with plain characters only is searched in C (7 µs in 240 characters); one
+    # class among them, and it takes five times as long.
+    spelt = [sign for entity in entities for sign in _sign(entity).split("|") if "[" not in sign]
+    classes = [_sign(entity) for entity in entities if "[" in _sign(entity)]
+    rules.signs = [re.compile(sign).search for sign in dict.fromkeys(["|".join(spelt), *classes]) if sign]
+    return rules
 
 
 # --- the whole text -------------------------------------------------------------------------------------
 
 
-def find(text: str, rules: Sequence[Rule], start: int = 0) -> list[Span]:
+def find(text: str, rules: Rules, start: int = 0) -> list[Span]:
     """Every span from `start` on, left to right, none overlapping."""
-    spans = []
+    spans: list[Span] = []
+    for sign in rules.signs:
+        if sign(text):
+            break
+    else:
+        return spans
     ahead = []
     for rule in rules:
-        if rule.entity.needs in text and (hit := _next_match(rule, text, start)):
+        if rule.sign(text) and (hit := _next_match(rule, text, start)):
             ahead.append((*hit, rule))
     while ahead:
         at, _, length, rule = min(ahead, key=lambda hit: hit[:2])

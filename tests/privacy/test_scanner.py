@@ -83,6 +83,14 @@ def test_a_stream_finds_what_find_finds(text: str) -> None:
     assert run_pieces(TextRun(SCANS["redact only"]()), list(text)) == whole
 
 
+@given(text=texts.texts)
+def test_a_text_without_a_sign_holds_no_match(text: str) -> None:
+    for rule in REQUEST_RULES:
+        if rule.search(text):
+            assert rule.sign(text)
+            assert any(sign(text) for sign in REQUEST_RULES.signs)
+
+
 def test_the_law_catches_a_run_that_trusts_partial_match(monkeypatch: pytest.MonkeyPatch) -> None:
     """`match(partial=True)` calls a match complete although the next character could void or extend it."""
 
@@ -95,7 +103,7 @@ def test_the_law_catches_a_run_that_trusts_partial_match(monkeypatch: pytest.Mon
                 found = match(text, at, partial=True)
                 return found if found and found.partial else None
 
-            self.extend = extend
+            self.extend = extend  # type: ignore[assignment]
 
     rules = tuple(Trusting(entity, order) for order, entity in enumerate(ENTITIES))
     text = "123-45-67890 and bob@ex.com"
@@ -110,7 +118,7 @@ def test_the_law_catches_a_run_that_trusts_partial_match(monkeypatch: pytest.Mon
 def test_the_law_catches_a_gate_that_misses_an_opening() -> None:
     blind = compile_rules(tuple(e for e in ENTITIES if e.name == "CREDIT_CARD"))
     plan = Plan(blind, frozenset())
-    plan.gate = lambda text, at: None
+    plan.gate = lambda text, at: None  # type: ignore[assignment]
     text = "4111 1111 1111 1111"
     assert run_pieces(TextRun(Scan(plan, _label)), [text]) != "<CREDIT_CARD>"
 
