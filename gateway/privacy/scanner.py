@@ -78,7 +78,7 @@ def _sign(entity: Entity) -> str:
 
 
 class Rules(tuple[Rule, ...]):
-    """Rules in the order in which they are tried. One of `signs` is found in every text that holds a match."""
+    """Rules in the order in which they are tried. One of `signs` is found in any text that holds a match."""
 
     signs: list[Callable[[str], re.Match[str] | None]]
 

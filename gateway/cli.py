@@ -1,0 +1,106 @@
+"""The `sluice` command: arguments in, an exit status out. Each subcommand is a few lines here."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from gateway import __version__, demo
+from gateway.config import Config, Proxies, explain, from_environment, load
+from gateway.errors import ConfigError
+from gateway.server import app
+
+_EXAMPLES = """\
+examples:
+  sluice demo                          watch a streamed answer whose prompt the provider never saw in clear
+  OPENAI_API_KEY=sk-… sluice serve     a gateway on http://127.0.0.1:8080/v1, no file needed
+  sluice serve --config sluice.toml    the same, as the file says
+  sluice check sluice.toml             is the file right, and what does it amount to?
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+    except ConfigError as error:
+        print(f"sluice: {error.message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sluice",
+        description="A streaming LLM gateway that keeps personal data and secrets from the provider.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sluice {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the gateway until it is told to stop")
+    serve.add_argument("--config", metavar="FILE", help="a TOML file; without it, the environment's API keys")
+    serve.add_argument("--quiet", action="store_true", help="no line for each request")
+    serve.set_defaults(run=_serve)
+
+    check = commands.add_parser("check", help="check a configuration file and say what it amounts to")
+    check.add_argument("file", metavar="FILE")
+    check.set_defaults(run=_check)
+
+    show = commands.add_parser("demo", help="the gateway with an embedded provider, and what each side sees")
+    show.add_argument("--serve", action="store_true", help="keep it running, for an SDK of yours")
+    show.add_argument("--port", type=int, default=8080, help="where, with --serve (default: %(default)s)")
+    show.set_defaults(run=_demo)
+    return parser
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    config = load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
+    logging.basicConfig(
+        level=logging.WARNING if arguments.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
+    )
+
+    def announce(url: str) -> None:
+        print(f"Sluice {__version__} listens on {url}", file=sys.stderr)
+        print(_who_may_call(config), file=sys.stderr, flush=True)
+
+    try:
+        uvloop.run(app.serve(config, Proxies.from_environment(os.environ), announce))
+    except OSError as error:
+        print(
+            f"sluice: cannot listen on {config.server.host}:{config.server.port}: {error.strerror}",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def _who_may_call(config: Config) -> str:
+    names = ", ".join(provider.name for provider in config.providers)
+    if config.keys:
+        return f"Serving {names} to {len(config.keys)} key(s)."
+    return f"Serving {names} to this machine only, because there are no [[keys]]."
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    print(explain(load(arguments.file, os.environ)))
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    # Plain asyncio would do; the demo shows what is shipped.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(demo.run(serve_port=arguments.port if arguments.serve else None))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

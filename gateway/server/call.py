@@ -1,0 +1,93 @@
+"""What is known of one request while it lives, and what all requests share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiohttp import web
+
+from gateway.chat import Usage
+from gateway.config import Config, Timeouts
+from gateway.errors import SluiceError
+from gateway.wire.http1 import ResponseHead
+
+
+class Sink(Protocol):
+    """Where an answer's body goes."""
+
+    def on_body(self, data: bytes) -> None: ...
+
+    def on_end(self, error: SluiceError | None) -> None: ...
+
+
+class Exchange(Protocol):
+    """One request to a provider and its answer; see `upstream.Exchange`."""
+
+    async def head(self) -> ResponseHead: ...
+
+    def deliver(self, sink: Sink) -> None: ...
+
+    async def read(self, limit_bytes: int) -> bytes: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Upstream(Protocol):
+    """The way to providers: `upstream.Upstream` or, plainer and slower, `plain.PlainUpstream`."""
+
+    async def send(
+        self,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        timeouts: Timeouts,
+        *,
+        method: str = "POST",
+    ) -> Exchange: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Call:
+    """The facts of one request, as its phases learn them. Never content."""
+
+    id: str
+    started_at: float
+    phase: str = "receive"
+    key: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    stream: bool = False
+    status: int = 0
+    error: str | None = None
+    entities: dict[str, int] | None = None
+    detection_s: float = 0.0
+    first_byte_s: float | None = None
+    restored: int = 0
+    unresolved: int = 0
+    redacted: int = 0
+    withheld: int = 0
+    frames: int = 0
+    held: int = 0
+    usage: Usage | None = None
+    returned: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Gateway:
+    """What every request needs and none changes."""
+
+    config: Config
+    upstream: Upstream
+    ready: bool = True
+
+
+GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway")
+CALL = web.RequestKey("call", Call)

@@ -1,0 +1,43 @@
+"""Which headers cross the gateway, both ways, and what it adds of its own.
+
+Headers cross by an allow-list: nothing a client or a provider sends is passed on because nobody thought of
+it. Credentials never cross here; the provider's key is set from the configuration or from the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+# To the provider: what its official SDK sets and what changes the answer.
+_FORWARDED = (
+    "openai-organization",
+    "openai-project",
+    "openai-beta",
+    "idempotency-key",
+    "x-title",
+    "http-referer",
+)
+# To the client: rate limits that an SDK backs off by, and the provider's own trace of the request.
+_RETURNED = ("retry-after", "retry-after-ms", "x-should-retry", "openai-processing-ms", "openai-version")
+_RETURNED_BELOW = ("x-ratelimit-",)
+
+
+def forwarded(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The client's headers that go to the provider."""
+    return [(name, headers[name]) for name in _FORWARDED if name in headers]
+
+
+def returned(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The provider's headers that go to the client."""
+    return [(name, value) for name, value in headers if name in _RETURNED or name.startswith(_RETURNED_BELOW)]
+
+
+def retry_after_s(headers: Iterable[tuple[str, str]]) -> float | None:
+    """The provider's `Retry-After` in seconds (RFC 9110 section 10.2.3); its date form is not used by any."""
+    for name, value in headers:
+        if name == "retry-after":
+            try:
+                return max(0.0, float(value))
+            except ValueError:
+                return None
+    return None

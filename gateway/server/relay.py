@@ -1,0 +1,154 @@
+"""From the provider's socket to the client's, in one callback.
+
+`Relay` is the sink of an exchange: it is called from inside the read callback of the provider's
+connection, feeds the `ResponseStream` and writes what comes out to the client's transport, with no task
+switch in between. The handler's coroutine sleeps meanwhile; it is woken for the opening, when the client
+cannot keep up, and at the end.
+
+Every write is made of whole frames: the many clients that split each read at newlines keep working.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from aiohttp import web
+
+from gateway.dialects import openai_chat as dialect
+from gateway.errors import InternalError, SluiceError
+from gateway.server import telemetry
+from gateway.stream import ResponseStream
+
+# What a provider may say before its first real event (comments); more is dropped.
+_MOST_BEFORE_OPENING = 64 << 10
+
+
+class Flow(Protocol):
+    """The reading side of an exchange."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+class Relay:
+    """One answer on its way. `sent_at` is the loop's time of the last write to the client."""
+
+    __slots__ = (
+        "_chunked",
+        "_early",
+        "_flow",
+        "_loop",
+        "_paused",
+        "_protocol",
+        "_transport",
+        "_wake",
+        "sent_at",
+        "stream",
+    )
+
+    def __init__(self, stream: ResponseStream, loop: asyncio.AbstractEventLoop) -> None:
+        self.stream = stream
+        self.sent_at = 0.0
+        self._loop = loop
+        self._early: list[bytes] | None = []
+        self._wake: asyncio.Future[None] | None = None
+        self._paused = False
+
+    # Called from the provider's read callback.
+
+    def on_body(self, data: bytes) -> None:
+        stream = self.stream
+        try:
+            out = stream.feed(data)
+        except Exception as error:
+            out = self._broken(error)
+        if out:
+            self._write(out)
+        if stream.ended or self._early is not None:
+            self._rouse()
+
+    def on_end(self, error: SluiceError | None) -> None:
+        try:
+            out = self.stream.flush() if error is None else self.stream.fail(error)
+        except Exception as bug:
+            out = self._broken(bug)
+        if out:
+            self._write(out)
+        self._rouse()
+
+    def _broken(self, bug: Exception) -> bytes:
+        """What is held may be unsafe and stays here; the client gets an honest end."""
+        telemetry.report(bug, "relay")
+        return self.stream.abandon(InternalError("the gateway failed while it relayed the answer"))
+
+    def _write(self, data: bytes) -> None:
+        if self._early is not None:
+            if self.stream.opened or sum(map(len, self._early)) < _MOST_BEFORE_OPENING:
+                self._early.append(data)
+            return
+        transport = self._transport
+        if transport.is_closing():
+            return
+        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        self.sent_at = self._loop.time()
+        if self._protocol.writing_paused and not self._paused:
+            self._paused = True
+            self._flow.pause()
+            self._rouse()
+
+    def _rouse(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    # Called from the handler.
+
+    async def _sleep(self, timeout_s: float | None) -> None:
+        self._wake = self._loop.create_future()
+        timer = None if timeout_s is None else self._loop.call_later(timeout_s, self._rouse)
+        try:
+            await self._wake
+        finally:
+            self._wake = None
+            if timer is not None:
+                timer.cancel()
+
+    async def opening(self) -> None:
+        """Wait until the provider has said something real, or has failed: then its error is raised."""
+        stream = self.stream
+        while not stream.opened and not stream.ended:
+            await self._sleep(None)
+        if not stream.opened and stream.error is not None:
+            raise stream.error
+
+    def attach(self, request: web.Request, response: web.StreamResponse, flow: Flow) -> None:
+        """The client's headers are out: from now on write to its transport."""
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the client has gone")
+        self._transport = transport
+        self._protocol = request.protocol
+        # Not `response.chunked`: that says what was asked for, and HTTP/1.0 clients get none.
+        self._chunked = response.headers.get("Transfer-Encoding") == "chunked"
+        self._flow = flow
+        early, self._early = self._early, None
+        if early and (out := b"".join(early)):
+            self._write(out)
+
+    async def finished(self, request: web.Request, keepalive_s: float) -> None:
+        """Wait for the end; meanwhile let a slow client drain, and keep a quiet stream alive."""
+        while not self.stream.ended:
+            if self._paused:
+                await request.writer.drain()
+                self._paused = False
+                self._flow.resume()
+                continue
+            await self._sleep(keepalive_s)
+            if self._is_quiet(keepalive_s):
+                self._write(dialect.KEEPALIVE)
+        if self._paused:
+            self._flow.resume()
+
+    def _is_quiet(self, keepalive_s: float) -> bool:
+        return not self.stream.ended and not self._paused and self._loop.time() - self.sent_at >= keepalive_s
