@@ -1,0 +1,107 @@
+"""The command line: help with examples, errors that say what to do, and a server that starts and stops."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from gateway import cli
+from tests.conftest import ROOT
+
+FILE = """
+[server]
+host = "127.0.0.1"
+port = 8080
+workers = 1
+
+[[providers]]
+name = "openai"
+dialect = "openai_chat"
+base_url = "https://api.openai.com/v1"
+api_key = "env:OPENAI_API_KEY"
+models = ["*"]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    path = tmp_path / "sluice.toml"
+    path.write_text(FILE)
+    return path
+
+
+def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    assert "sluice serve --config" in capsys.readouterr().out
+
+
+def test_check_says_what_a_file_amounts_to(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["check", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "http://127.0.0.1:8080" in said
+    assert "sk-test" not in said
+
+
+def test_check_names_the_place_and_the_nearest_right_name(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(FILE.replace("base_url", "base_ulr"))
+    assert cli.main(["check", str(file)]) == 2
+    error = capsys.readouterr().err
+    assert "providers[0].base_ulr" in error
+    assert "base_url" in error
+
+
+def test_without_a_file_or_a_key_it_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    assert cli.main(["serve"]) == 2
+    assert "OPENAI_API_KEY" in capsys.readouterr().err
+
+
+def test_a_taken_port_is_an_error_to_act_on(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file.write_text(FILE.replace("8080", str(port)))
+        assert cli.main(["serve", "--config", str(file)]) == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_announces_itself_answers_and_stops_when_told(number: signal.Signals, file: Path) -> None:
+    file.write_text(FILE.replace("8080", "0"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway", "serve", "--config", str(file)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        url = process.stderr.readline().split()[-1]
+        assert url.startswith("http://127.0.0.1:")
+        assert "this machine only" in process.stderr.readline()
+        with urllib.request.urlopen(f"{url}/readyz") as response:
+            assert json.load(response) == {"status": "ready"}
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{url}/nowhere")
+        assert json.load(refused.value)["error"]["type"] == "not_found_error"
+        refused.value.close()
+        process.send_signal(number)
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,90 @@
+"""What the documentation shows is run: Python programs, the configuration file, the commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway import cli, config, simulator
+from gateway.config import Config, Provider, Proxies, Secret, Server
+from gateway.server import app
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
+
+
+def blocks(language: str) -> list[object]:
+    return [
+        pytest.param(code, id=f"{page.stem}-{number}")
+        for page in PAGES
+        for number, (found, code) in enumerate(FENCE.findall(page.read_text()))
+        if found == language
+    ]
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    provider = await simulator.start("127.0.0.1", 0, simulator.Settings())
+    behind = Provider(name="openai", base_url=provider.url, api_key=Secret("sk-test"))
+    runner, port = await app.start(Config(server=Server(port=0), providers=[behind]), Proxies())
+    yield f"http://127.0.0.1:{port}/v1"
+    await runner.cleanup()
+    await provider.close()
+
+
+async def run(command: list[str], **environment: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    out, error = await process.communicate()
+    assert process.returncode == 0, error.decode()
+    return out.decode()
+
+
+def here(code: str, url: str) -> str:
+    """The program with the test's gateway and a model that repeats what it was sent."""
+    return code.replace("http://127.0.0.1:8080/v1", url).replace("gpt-4o-mini", "sim:echo")
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+async def test_python_programs_print_the_restored_answer(code: str, url: str) -> None:
+    out = await run([sys.executable, "-c", here(code, url)], OPENAI_API_KEY="sk-test")
+    assert "john@example.com" in out
+
+
+@pytest.mark.parametrize("code", blocks("sh"))
+async def test_shell_commands_work(code: str, url: str) -> None:
+    out = await run(["bash", "-c", here(code, url)])
+    said = [json.loads(line[6:]) for line in out.splitlines() if line.startswith("data: {")]
+    text = "".join(choice["delta"].get("content") or "" for chunk in said for choice in chunk["choices"])
+    assert "john@example.com" in text
+
+
+@pytest.mark.parametrize("code", blocks("toml"))
+def test_configuration_files_load(code: str, tmp_path: Path) -> None:
+    path = tmp_path / "sluice.toml"
+    path.write_text(code)
+    assert config.load(path, {"OPENAI_API_KEY": "sk-test"}).providers
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_sluice_command_is_one(page: Path) -> None:
+    for line in re.findall(r"^(?:\w+=\S+ )?sluice (.*?)(?:\s+#.*)?$", page.read_text(), re.MULTILINE):
+        cli._parser().parse_args(shlex.split(line))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text()):
+        assert (page.parent / target).exists(), target
