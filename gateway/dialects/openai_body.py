@@ -148,6 +148,13 @@ _KEEP_NUMBERS = {"seed", "max_tokens", "max_completion_tokens", "n", "top_logpro
 # The places of `messages.*` that `choices.*.message` and `choices.*.delta` have too.
 _MESSAGE_KEEP = {path.removeprefix("messages.*.") for path in _KEEP if path.startswith("messages.*.")}
 _MESSAGE_KEEP |= {"tool_calls.*.index", "channel"}
+# Every name that the paths above are made of, and the other fields of a usual request.
+FIELD_NAMES = frozenset(name for path in _KEEP for name in path.split(".")) | set(
+    "messages content text image_url url tools tool_calls function description parameters properties "
+    "required additionalProperties stream temperature top_p max_tokens max_completion_tokens n stop seed "
+    "tool_choice user metadata response_format json_schema schema strict presence_penalty frequency_penalty "
+    "include_usage".split()
+)
 
 
 def classify(path: Path, text: str = "", *, json_output: bool = False) -> Nature:

@@ -8,6 +8,7 @@ keys are text too: a value can hide in one. A number that reads like an identifi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
 import regex
@@ -29,8 +30,13 @@ _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
 _SMALLEST_NUMBER = 10**8
 
 
-def redact_request(body: dict[str, Any], classify: Classify, vault: Vault) -> dict[str, int]:
-    """Hide what the request's rules find, in place; the number of findings by entity name."""
+def redact_request(
+    body: dict[str, Any], classify: Classify, vault: Vault, names: AbstractSet[str] = frozenset()
+) -> dict[str, int]:
+    """Hide what the request's rules find, in place; the number of findings by entity name.
+
+    `names` are keys that need no look, because the dialect gave them.
+    """
     found: dict[str, int] = {}
 
     def hide(entity: Entity, value: str) -> str:
@@ -55,7 +61,7 @@ def redact_request(body: dict[str, Any], classify: Classify, vault: Vault) -> di
             edits = _edits(JsonRun(scan) if nature == "json" else SniffRun(scan), text)
         return apply(text, edits) if edits else text
 
-    _walk(body, classify, (), change)
+    _walk(body, classify, (), change, names)
     return found
 
 
@@ -106,7 +112,9 @@ def _strings(node: Any, classify: Classify, path: Path) -> Iterator[tuple[Path, 
 Change = Callable[[str, Nature, str], str]
 
 
-def _walk(node: Any, classify: Classify, path: Path, change: Change) -> Any:
+def _walk(
+    node: Any, classify: Classify, path: Path, change: Change, names: AbstractSet[str] = frozenset()
+) -> Any:
     """Change strings in place, depth first in document order; what stands in the node's place."""
     if isinstance(node, str):
         nature = classify(path, node)
@@ -116,8 +124,8 @@ def _walk(node: Any, classify: Classify, path: Path, change: Change) -> Any:
         return change(node, nature, f"{key}: " if isinstance(key, str) else "")
     if isinstance(node, dict):
         for key in list(node):
-            value = _walk(node[key], classify, (*path, key), change)
-            renamed = change(key, "text", "")
+            value = _walk(node[key], classify, (*path, key), change, names)
+            renamed = key if key in names else change(key, "text", "")
             if renamed == key:
                 node[key] = value
             else:
@@ -127,8 +135,8 @@ def _walk(node: Any, classify: Classify, path: Path, change: Change) -> Any:
                 node.update(items)
     elif isinstance(node, list):
         for index, item in enumerate(node):
-            node[index] = _walk(item, classify, (*path, index), change)
+            node[index] = _walk(item, classify, (*path, index), change, names)
     elif isinstance(node, int) and not isinstance(node, bool) and abs(node) >= _SMALLEST_NUMBER:
-        changed = _walk(str(node), classify, path, change)
+        changed = _walk(str(node), classify, path, change, names)
         return node if changed == str(node) else changed
     return node

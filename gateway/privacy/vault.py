@@ -70,6 +70,8 @@ class Vault:
 
     def reserve(self, text: str) -> None:
         """Keep numbers that stand in the caller's raw text from being issued."""
+        if "[" not in text and "%" not in text and "［" not in text:
+            return
         for found in _ANY.finditer(text):
             self._reserved.add((found["label"].upper(), int(found["number"])))
 
