@@ -17,9 +17,10 @@ from msgspec import Struct
 
 from gateway.chat import End, Failure, Finish, Lane, Text, Usage
 from gateway.dialects import openai_chat as dialect
-from gateway.dialects.openai_body import Path, provider_error
+from gateway.dialects.openai_body import Path, classify, provider_error
 from gateway.errors import ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
 from gateway.privacy.json_run import JsonRun, SniffRun
+from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan, TextRun
 from gateway.wire.sse import Frame, SSESplitter
 
@@ -208,6 +209,8 @@ class ResponseStream:
                 self._decide_lanes(None)
                 self.done = True
             elif type(event) is Failure:
+                # It may quote the prompt.
+                restore_body(event.raw, classify, self.scan)
                 raise provider_error(None, event.raw)
         self.opened = True
         if only_usage and not self._keep_usage and waiting is None:

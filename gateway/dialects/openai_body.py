@@ -57,6 +57,8 @@ def parse_request(raw: bytes) -> ChatRequest:
         body = _any.decode(raw)
     except RecursionError:
         raise InvalidRequest("the body is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise InvalidRequest("the body is not UTF-8") from None
     except msgspec.DecodeError as error:
         raise InvalidRequest(f"the body is not valid JSON: {_where(error)}") from None
     if not isinstance(body, dict):
@@ -189,11 +191,11 @@ def load(data: bytes) -> Any:
     """
     try:
         return _any.decode(data)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         try:
             return json.loads(data)
         except (ValueError, RecursionError):
-            raise ProviderGarbage("the provider sent a frame that is not valid JSON") from None
+            raise ProviderGarbage("the provider sent JSON that is not valid") from None
 
 
 def encode(tree: Any) -> bytes:

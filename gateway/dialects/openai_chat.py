@@ -94,7 +94,7 @@ class Decoder:
         """Raises ProviderGarbage when the data is no chunk of this dialect."""
         try:
             chunk = _strict.decode(data)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return self._decode_any(data)
         events: list[Event] = []
         for place, choice in enumerate(chunk.choices):

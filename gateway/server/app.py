@@ -31,6 +31,7 @@ from gateway.providers import catalog
 from gateway.server import telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
 from gateway.server.handler import chat_completions
+from gateway.server.listener import Runner
 from gateway.server.plain import PlainUpstream
 from gateway.server.upstream import Upstream as DirectUpstream
 
@@ -232,7 +233,7 @@ async def start(config: Config, proxies: Proxies) -> tuple[web.AppRunner, int]:
     """Listen; the runner to clean up and the port (the configured one, or the one given for port 0)."""
     app = create(config, upstream_for(config, proxies))
     # A client that goes away cancels its handler, and with it the provider call.
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=10.0)
+    runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=10.0)
     await runner.setup()
     await web.TCPSite(runner, config.server.host, config.server.port).start()
     port: int = runner.addresses[0][1]

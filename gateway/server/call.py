@@ -23,7 +23,7 @@ class Sink(Protocol):
 
 
 class Exchange(Protocol):
-    """One request to a provider and its answer; see `upstream.Exchange`."""
+    """One request to a provider and its answer; see `exchange.Exchange`."""
 
     async def head(self) -> ResponseHead: ...
 

@@ -79,7 +79,8 @@ def _proxy(url: str) -> Proxy:
 def _split(url: str, what: str, schemes: tuple[str, ...]) -> tuple[SplitResult, str, int]:
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
+        host.encode("idna")  # what the resolver will do, and may refuse
     except ValueError:
         raise ConfigError(f"{what} is not a valid URL") from None
     if parts.scheme not in schemes or not host:
@@ -112,8 +113,6 @@ async def connect(
     except OSError as error:
         # The error's own text may hold an address; its type says enough.
         raise ProviderUnreachable(f"no connection to the provider ({type(error).__name__})") from None
-    except UnicodeError:
-        raise ConfigError("a provider's base_url has a host that is not a valid name") from None
 
 
 async def _tunnel(

@@ -237,10 +237,7 @@ async def _open(
         raise ProviderGarbage(f"the provider answered with {content_type} instead of an event stream")
     else:
         exchange.deliver(relay)
-    try:
-        await relay.opening()
-    except SluiceError as error:
-        raise _restored(error, scan) from None
+    await relay.opening()
     return exchange
 
 
@@ -249,6 +246,6 @@ def _deliver_whole(body: Any, relay: Relay) -> None:
     if not isinstance(body, dict) or not (body.get("choices") or body.get("error")):
         raise ProviderGarbage("the provider sent JSON that is no answer to a chat request")
     if body.get("error"):
-        raise openai_body.provider_error(None, body)
+        raise _restored(openai_body.provider_error(None, body), relay.stream.scan)
     relay.on_body(openai_chat.stream_of(body))
     relay.on_end(None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from gateway.access.keys import PREFIX
+
 # To the provider: what its official SDK sets and what changes the answer.
 _FORWARDED = (
     "openai-organization",
@@ -23,8 +25,9 @@ _RETURNED_BELOW = ("x-ratelimit-",)
 
 
 def forwarded(headers: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The client's headers that go to the provider."""
-    return [(name, headers[name]) for name in _FORWARDED if name in headers]
+    """The client's headers that go to the provider. One that holds a gateway key does not, whatever it is."""
+    values = ((name, headers[name]) for name in _FORWARDED if name in headers)
+    return [(name, value) for name, value in values if PREFIX not in value.lower()]
 
 
 def returned(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

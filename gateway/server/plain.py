@@ -156,8 +156,12 @@ class PlainExchange:
         self.connected_at = connected_at
         self.first_byte_at: float | None = self._loop.time()
         protocol = response.connection.protocol if response.connection is not None else None
-        if protocol is not None and protocol.closed is not None:
-            protocol.closed.add_done_callback(self._connection_closed)
+        self._connection_end = protocol.closed if protocol is not None else None
+        if self._connection_end is not None:
+            # aiohttp makes this future when it is asked for, so somebody must hear of its exception.
+            self._connection_end.remove_done_callback(_hear)
+            self._connection_end.add_done_callback(_hear)
+            self._connection_end.add_done_callback(self._connection_closed)
 
     async def head(self) -> ResponseHead:
         return ResponseHead(self._response.status, decode_headers(self._response.raw_headers))
@@ -190,13 +194,15 @@ class PlainExchange:
         self._closed = True
         if self._task is not None:
             self._task.cancel()
+        if self._connection_end is not None:  # a kept connection outlives its exchanges
+            self._connection_end.remove_done_callback(self._connection_closed)
         self._response.close()
 
     def _connection_closed(self, closed: asyncio.Future[None]) -> None:
         # On bytes that it cannot parse aiohttp closes the connection, and lets whoever reads the body wait.
         content = self._response.content
         if closed.exception() is None and not content.is_eof() and content.exception() is None:
-            content.set_exception(ProviderGarbage("the provider's answer is not valid HTTP, in its body"))
+            content.set_exception(ProviderGarbage("the provider's answer is not valid HTTP"))
 
     async def _relay(self, sink: Sink) -> None:
         error = None
@@ -233,15 +239,21 @@ class PlainExchange:
                     raise
 
 
+def _hear(closed: asyncio.Future[None]) -> None:
+    closed.exception()
+
+
 def _before_head(error: Exception) -> SluiceError:
     """aiohttp's error as ours. Its own text is left out: it quotes what was received."""
     if isinstance(error, aiohttp.ClientResponseError) and not isinstance(error, aiohttp.ClientHttpProxyError):
-        return ProviderGarbage("the provider's answer is not valid HTTP, in its head")
-    return ProviderUnreachable(f"no connection to the provider ({type(error).__name__})")
+        return ProviderGarbage("the provider's answer is not valid HTTP")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return ProviderUnreachable(f"no connection to the provider ({type(error.os_error).__name__})")
+    return ProviderUnreachable("the connection to the provider broke before it answered")
 
 
 def _within_body(error: Exception) -> SluiceError:
     # aiohttp tells a cut body from a wrong one in words alone.
     if isinstance(error, aiohttp.ClientPayloadError) and "not completed" not in str(error):
         return ProviderGarbage("the provider's answer is not valid in its content coding")
-    return UpstreamTruncated("the provider closed the connection in the middle of its answer")
+    return UpstreamTruncated("the connection to the provider broke within its answer")

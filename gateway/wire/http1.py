@@ -152,10 +152,10 @@ class ResponseParser:
         if self._fault is not None:
             raise self._fault
         if self.head is None:
-            raise ProviderUnreachable("the provider closed the connection before it answered")
+            raise ProviderUnreachable("the connection to the provider broke before it answered")
         if not self.complete:
             if not self._ends_with_connection:
-                raise UpstreamTruncated("the provider closed the connection in the middle of its answer")
+                raise UpstreamTruncated("the connection to the provider broke within its answer")
             if self._inflater is not None:
                 self._inflater.flush()
             self.complete = True
@@ -188,8 +188,7 @@ class ResponseParser:
                 # The answer is whole; what follows it was not asked for.
                 self.keep_alive = False
             elif self._fault is None:
-                where = "head" if self.head is None else "body"
-                self._fault = ProviderGarbage(f"the provider's answer is not valid HTTP, in its {where}")
+                self._fault = ProviderGarbage("the provider's answer is not valid HTTP")
         if self._inflater is not None:
             self._inflate(self._inflater)
         if self._fault is not None:

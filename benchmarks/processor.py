@@ -1,0 +1,103 @@
+"""Processor time and cores, as Linux tells of them: which core a process runs on, what it has used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+class Stat(NamedTuple):
+    """What `/proc/PID/stat` tells of a process with all its threads."""
+
+    parent: int
+    used_s: float
+
+
+def parse_stat(text: str) -> Stat:
+    """proc(5). The name, in parentheses, may hold spaces and parentheses itself."""
+    fields = text[text.rindex(")") + 1 :].split()
+    return Stat(int(fields[1]), (int(fields[11]) + int(fields[12])) / _TICKS_PER_S)
+
+
+def family(stats: Mapping[int, Stat], ancestor: int) -> set[int]:
+    """A process and everything it has started."""
+    found: set[int] = set()
+    new = {ancestor}
+    while new:
+        found |= new
+        new = {pid for pid, stat in stats.items() if stat.parent in new} - found
+    return found
+
+
+def used_s(ancestor: int) -> float:
+    """User and system time of a process and its living descendants, in seconds."""
+    stats: dict[int, Stat] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                stats[int(folder.name)] = parse_stat((folder / "stat").read_text())
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # it ended meanwhile
+    return sum(stats[pid].used_s for pid in family(stats, ancestor) if pid in stats)
+
+
+def parse_busy(text: str) -> dict[int, float]:
+    """Seconds that each core has worked for anyone, from `/proc/stat`."""
+    found = {}
+    for line in text.splitlines():
+        name, _, rest = line.partition(" ")
+        if name.startswith("cpu") and name != "cpu":
+            user, nice, system, _idle, _waiting, *interrupts = map(int, rest.split()[:8])
+            found[int(name[3:])] = (user + nice + system + sum(interrupts)) / _TICKS_PER_S
+    return found
+
+
+def busy_s(cores: Cores) -> float:
+    """Seconds that the cores of a run have worked."""
+    busy = parse_busy(Path("/proc/stat").read_text())
+    return sum(busy[core] for core in cores if core is not None)
+
+
+class Cores(NamedTuple):
+    """The load (provider, clients and this process) on one core, the proxy on another, if there are two."""
+
+    load: int | None
+    proxy: int | None
+
+
+def choose_cores() -> Cores:
+    usable = sorted(os.sched_getaffinity(0))
+    return Cores(usable[0], usable[1]) if len(usable) > 1 else Cores(None, None)
+
+
+def pin(core: int | None) -> None:
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+
+
+@contextmanager
+def started(
+    command: list[str], core: int | None, *, stdin: int | None = None, stderr: int | IO[str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A process on a core, ended afterwards. It inherits the core, so its threads and children do too."""
+    before = os.sched_getaffinity(0)
+    pin(core)
+    try:
+        process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    finally:
+        os.sched_setaffinity(0, before)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.communicate(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
