@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -355,6 +356,7 @@ def _twice(table: str, option: str, values: Sequence[object]) -> Iterator[_Mista
             yield f"{table}[{at}].{option}", f"is the same as that of {table}[{values.index(value)}]"
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach what listens there."""
     try:

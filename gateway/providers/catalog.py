@@ -173,8 +173,11 @@ def listed(providers: Sequence[P], grant: Grant | None = None) -> list[tuple[str
     return list(owners.items())
 
 
+_GLOB = frozenset("*?[")
+
+
 def is_pattern(name: str) -> bool:
-    return any(character in name for character in "*?[")
+    return not _GLOB.isdisjoint(name)
 
 
 def _candidates(model: str, providers: Sequence[P]) -> Iterator[tuple[P, str]]:

@@ -85,10 +85,14 @@ def test_a_stream_finds_what_find_finds(text: str) -> None:
 
 @given(text=texts.texts)
 def test_a_text_without_a_sign_holds_no_match(text: str) -> None:
-    for rule in REQUEST_RULES:
-        if rule.search(text):
-            assert rule.sign(text)
-            assert any(sign(text) for sign in REQUEST_RULES.signs)
+    assert sorted(rule.order for _, group in REQUEST_RULES.groups for rule in group) == list(
+        range(len(ENTITIES))
+    )
+    for sign, group in REQUEST_RULES.groups:
+        for rule in group:
+            if rule.search(text):
+                assert rule.sign(text)
+                assert sign(text)
 
 
 def test_the_law_catches_a_run_that_trusts_partial_match(monkeypatch: pytest.MonkeyPatch) -> None:
