@@ -84,7 +84,9 @@ def lanes(out: bytes) -> dict[Lane, str]:
                 if isinstance(delta.get(field), str):
                     said[Lane(index, field)] += delta[field]
             for call in delta.get("tool_calls") or ():
-                said[Lane(index, "arguments", call["index"])] += call["function"].get("arguments") or ""
+                said[Lane(index, "arguments", call.get("index", 0))] += (
+                    call["function"].get("arguments") or ""
+                )
     return {lane: text for lane, text in said.items() if text}
 
 
@@ -227,6 +229,20 @@ def test_placeholders_planted_in_a_recorded_stream_come_back_however_it_is_cut(f
     assert b"EMAIL_1" not in whole
     for seed in range(3):
         assert run(cut_bytes(planted, seed, 50)) == whole
+
+
+@needs_shared
+@pytest.mark.parametrize("folder", recorded.streams("openai-chat"), ids=recorded.name)
+def test_a_recorded_text_is_restored_at_every_cut_into_deltas(folder: Path) -> None:
+    """The recording's words with placeholders among them, in two deltas cut anywhere, and character by character."""
+    said = text_of((folder / "response.body").read_bytes()) or "no text in this one"
+    text = f"[PERSON_1] {said[:150]} [EMAIL_1]{said[150:200]}"
+    whole = run([chunk({"content": text}), STOP, DONE])
+    assert ADA in text_of(whole)
+    for place in range(len(text)):
+        frames = [chunk({"content": part}) for part in (text[:place], text[place:])]
+        assert text_of(run([*frames, STOP, DONE])) == text_of(whole)
+    assert text_of(run([*(chunk({"content": c}) for c in text), STOP, DONE])) == text_of(whole)
 
 
 def test_only_the_usage_that_the_gateway_asked_for_is_left_out() -> None:
