@@ -21,12 +21,12 @@ from gateway.access.keys import Caller, identify
 from gateway.chat import ChatRequest
 from gateway.config import Provider
 from gateway.dialects import openai_body, openai_chat
-from gateway.errors import AuthenticationFailed, ProviderGarbage, SluiceError
+from gateway.errors import AuthenticationFailed, InternalError, ProviderGarbage, SluiceError
 from gateway.privacy.redact import answer_scan, redact_request, restore_body
 from gateway.privacy.scanner import Scan
 from gateway.privacy.vault import Vault
 from gateway.providers import catalog
-from gateway.server import headers
+from gateway.server import headers, telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Exchange, Gateway
 from gateway.server.relay import Relay
 from gateway.stream import ResponseStream
@@ -39,14 +39,12 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     """`POST …/chat/completions`, streaming or not."""
     gateway, call = request.app[GATEWAY], request[CALL]
 
-    raw = await request.read()
-
     call.phase = "identify"
     caller = identify(request.headers, request.query, gateway.config.keys)
     call.key = caller.key.name if caller.key else None
 
-    call.phase = "parse"
-    chat = openai_body.parse_request(raw)
+    call.phase = "parse"  # nobody unknown gets as far as sending a body
+    chat = openai_body.parse_request(await request.read())
     call.stream = chat.stream
 
     call.phase = "authorize"
@@ -208,6 +206,14 @@ async def _stream(
                 await response.prepare(request)
             relay.attach(request, response, exchange)
             await relay.finished(request, keepalive_s)
+        await response.write_eof()
+        return response
+    except Exception as bug:
+        # Once the status has gone, no other answer can be given: it would end up within this one.
+        if not response.prepared or isinstance(bug, OSError):
+            raise
+        telemetry.report(bug, call.phase, call.id)
+        await response.write(stream.abandon(InternalError("the gateway failed while it relayed the answer")))
         await response.write_eof()
         return response
     finally:
