@@ -16,20 +16,7 @@ import pytest
 
 from gateway import cli
 from tests.conftest import ROOT
-
-FILE = """
-[server]
-host = "127.0.0.1"
-port = 8080
-workers = 1
-
-[[providers]]
-name = "openai"
-dialect = "openai_chat"
-base_url = "https://api.openai.com/v1"
-api_key = "env:OPENAI_API_KEY"
-models = ["*"]
-"""
+from tests.test_config import SMALLEST as FILE
 
 
 @pytest.fixture

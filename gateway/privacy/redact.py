@@ -15,7 +15,7 @@ import regex
 
 from gateway.privacy.entities import ENTITIES, REDACTED_IN_ANSWERS, Entity
 from gateway.privacy.json_run import JsonRun, SniffRun
-from gateway.privacy.scanner import Edit, Plan, Scan, TextRun, apply, compile_rules, find, plan_for
+from gateway.privacy.scanner import Edit, Scan, TextRun, apply, compile_rules, find, plan_for
 from gateway.privacy.vault import Vault
 
 Path = tuple[str | int, ...]
@@ -58,7 +58,7 @@ def redact_request(
                 Edit(s.start - lead, s.end - lead, hide(s.entity, whole[s.start : s.end])) for s in spans
             ]
         else:
-            edits = _edits(JsonRun(scan) if nature == "json" else SniffRun(scan), text)
+            edits = _edits(scan, text, nature, context)
         return apply(text, edits) if edits else text
 
     _walk(body, classify, (), change, names)
@@ -67,29 +67,26 @@ def redact_request(
 
 def answer_scan(vault: Vault) -> Scan:
     """What the runs of an answer need: restore from the vault, redact what the model itself produced."""
-    return Scan(answer_plan(vault), lambda entity, _: f"[{entity.label}]", vault)
-
-
-def answer_plan(vault: Vault) -> Plan:
-    return plan_for(ANSWER_RULES, vault.labels)
+    return Scan(plan_for(ANSWER_RULES, vault.labels), lambda entity, _: f"[{entity.label}]", vault)
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
     """Make a whole answer safe and whole, in place."""
 
     def change(text: str, nature: Nature, context: str) -> str:
-        run: TextRun | JsonRun | SniffRun
-        if nature == "text":
-            run = TextRun(scan, context)
-        else:
-            run = JsonRun(scan) if nature == "json" else SniffRun(scan)
-        edits = _edits(run, text)
+        edits = _edits(scan, text, nature, context)
         return apply(text, edits) if edits else text
 
     _walk(body, classify, (), change)
 
 
-def _edits(run: TextRun | JsonRun | SniffRun, text: str) -> list[Edit]:
+def _edits(scan: Scan, text: str, nature: Nature, context: str) -> list[Edit]:
+    """What a run of that nature changes in a whole text. JSON brings its own context, its keys."""
+    run: TextRun | JsonRun | SniffRun
+    if nature == "text":
+        run = TextRun(scan, context)
+    else:
+        run = JsonRun(scan) if nature == "json" else SniffRun(scan)
     run.feed(text)
     run.flush()
     return run.edits

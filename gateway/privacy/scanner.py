@@ -356,9 +356,10 @@ def _exfiltrates(text: str, at: int, hosts: set[str]) -> bool:
 
     A page that shows the answer would fetch it and so carry the value away (hard case 76).
     """
-    if "](" not in text[max(0, at - _URL_REACH) : at] and "://" not in text[max(0, at - _URL_REACH) : at]:
+    start = max(0, at - _URL_REACH)
+    if text.find("](", start, at) < 0 and text.find("://", start, at) < 0:
         return False
-    found = _URL_BEFORE.search(text, max(0, at - _URL_REACH), at)
+    found = _URL_BEFORE.search(text, start, at)
     if found is None:
         return False
     return found[2] is None or found[2].lower() not in hosts

@@ -11,25 +11,17 @@ Every write is made of whole frames: the many clients that split each read at ne
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
 
 from aiohttp import web
 
 from gateway.dialects import openai_chat as dialect
 from gateway.errors import InternalError, SluiceError
 from gateway.server import telemetry
+from gateway.server.call import Exchange
 from gateway.stream import ResponseStream
 
 # What a provider may say before its first real event (comments); more is dropped.
 _MOST_BEFORE_OPENING = 64 << 10
-
-
-class Flow(Protocol):
-    """The reading side of an exchange."""
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
 
 
 class Relay:
@@ -38,7 +30,7 @@ class Relay:
     __slots__ = (
         "_chunked",
         "_early",
-        "_flow",
+        "_exchange",
         "_loop",
         "_paused",
         "_protocol",
@@ -95,7 +87,7 @@ class Relay:
         self.sent_at = self._loop.time()
         if self._protocol.writing_paused and not self._paused:
             self._paused = True
-            self._flow.pause()
+            self._exchange.pause()
             self._rouse()
 
     def _rouse(self) -> None:
@@ -122,7 +114,7 @@ class Relay:
         if not stream.opened and stream.error is not None:
             raise stream.error
 
-    def attach(self, request: web.Request, response: web.StreamResponse, flow: Flow) -> None:
+    def attach(self, request: web.Request, response: web.StreamResponse, exchange: Exchange) -> None:
         """The client's headers are out: from now on write to its transport."""
         transport = request.transport
         if transport is None:
@@ -131,7 +123,7 @@ class Relay:
         self._protocol = request.protocol
         # Not `response.chunked`: that says what was asked for, and HTTP/1.0 clients get none.
         self._chunked = response.headers.get("Transfer-Encoding") == "chunked"
-        self._flow = flow
+        self._exchange = exchange
         early, self._early = self._early, None
         if early and (out := b"".join(early)):
             self._write(out)
@@ -142,13 +134,13 @@ class Relay:
             if self._paused:
                 await request.writer.drain()
                 self._paused = False
-                self._flow.resume()
+                self._exchange.resume()
                 continue
             await self._sleep(keepalive_s)
             if self._is_quiet(keepalive_s):
                 self._write(dialect.KEEPALIVE)
         if self._paused:
-            self._flow.resume()
+            self._exchange.resume()
 
     def _is_quiet(self, keepalive_s: float) -> bool:
         return not self.stream.ended and not self._paused and self._loop.time() - self.sent_at >= keepalive_s
