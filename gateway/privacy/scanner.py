@@ -60,6 +60,7 @@ class Rule:
 
     def __init__(self, entity: Entity, order: int) -> None:
         before = f"(?<={entity.cue})" if entity.cue else ""
+        before += f"(?<!{entity.veto})" if entity.veto else ""
         before += f"(?<!{entity.before})" if entity.before else ""
         after = f"(?!{entity.after})" if entity.after else ""
         whole = regex.compile(f"{before}(?:{entity.core}){after}")
