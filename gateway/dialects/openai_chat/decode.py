@@ -1,7 +1,7 @@
 """OpenAI Chat Completions, the dialect that most providers speak.
 
 In: the `data` of SSE frames. Out: events, and rewritten frames. It refuses to know who sent them and what
-is looked for in the text. Whole bodies are next door in `openai_body`.
+is looked for in the text. Whole bodies and encoding are next door.
 
 Nearly every frame is decoded by a strict type that takes the fields that providers really send and nothing
 else (0.9 µs). A frame with any other field is walked as plain JSON (6 to 10 µs), where every string that is
@@ -18,12 +18,25 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from gateway.chat import End, Event, Failure, Finish, Lane, Opening, Text, ToolCall, Usage
-from gateway.dialects.openai_body import Path, classify, encode, load
+from gateway.chat import (
+    WHOLE,
+    End,
+    Event,
+    Failure,
+    Finish,
+    Lane,
+    Opening,
+    Path,
+    Text,
+    ToolCall,
+)
+from gateway.dialects.openai_chat.body import usage_of
+from gateway.dialects.openai_chat.fields import classifier
 from gateway.errors import ProviderGarbage
+from gateway.wire.jsontext import encode, load
+from gateway.wire.sse import Frame
 
-DONE = b"data: [DONE]\n\n"
-KEEPALIVE = b": keep-alive\n\n"
+_classify = classifier(False)
 
 
 class _Function(Struct, forbid_unknown_fields=True):
@@ -87,15 +100,18 @@ class Decoder:
     def __init__(self) -> None:
         self._calls: dict[int, list[str]] = {}  # choice -> ids of its calls, in order
         self._begun: set[tuple[int, int]] = set()
-        self._opened: set[int] = set()
+        self._opened = False
 
-    def decode(self, data: bytes) -> list[Event]:
-        """Raises ProviderGarbage when the data is no chunk of this dialect."""
+    def decode(self, frame: Frame) -> list[Event]:
+        """Raises ProviderGarbage when the frame is no chunk of this dialect."""
+        data = frame.data or b""
         try:
             chunk = _strict.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             return self._decode_any(data)
         events: list[Event] = []
+        if not self._opened:
+            events += self._open(load(data))
         for place, choice in enumerate(chunk.choices):
             delta = choice.delta
             if delta.content:
@@ -132,6 +148,17 @@ class Decoder:
             self._begun.add((choice, index))
             yield ToolCall(choice, index, id or "", name or "", custom)
 
+    def _open(self, tree: dict[str, Any]) -> Iterator[Event]:
+        """The identity, with the first chunk that has one: Azure's first has empty fields."""
+        id, model, created = (tree.get(name) for name in ("id", "model", "created"))
+        if id or model:
+            self._opened = True
+            yield Opening(
+                id if isinstance(id, str) else "",
+                model if isinstance(model, str) else "",
+                created if isinstance(created, int) else 0,
+            )
+
     def _decode_any(self, data: bytes) -> list[Event]:
         """Any JSON: the known fields as lanes, every other string as a text that is whole in itself."""
         if data.startswith(b"[DONE]"):
@@ -141,7 +168,7 @@ class Decoder:
             raise ProviderGarbage("the provider sent a frame that is not a JSON object")
         if error := tree.get("error"):
             return [Failure(error if isinstance(error, dict) else {"message": str(error)})]
-        events: list[Event] = []
+        events: list[Event] = [] if self._opened else list(self._open(tree))
         choices = tree.get("choices")
         if not isinstance(choices, list):
             choices = []
@@ -161,7 +188,7 @@ class Decoder:
             if isinstance(reason := choice.get("finish_reason"), str):
                 finishes.append(Finish(index, reason))
         for path, text in _texts(tree, ()):
-            if text and (path in lanes or classify(path, text) != "keep"):
+            if text and (path in lanes or _classify(path, text) != "keep"):
                 events.append(Text(lanes[path], text, path) if path in lanes else Text(WHOLE, text, path))
         events += finishes
         if usage := usage_of(tree.get("usage")):
@@ -211,10 +238,6 @@ class Decoder:
             yield position, call, number
 
 
-# The lane of texts that are whole in themselves: no run crosses from one to the next.
-WHOLE = Lane(-1, "whole")
-
-
 def _at(place: int) -> Path:
     return ("choices", place, "delta")
 
@@ -234,29 +257,12 @@ def _texts(node: Any, path: Path) -> Iterator[tuple[Path, str]]:
             yield from _texts(value, (*path, index))
 
 
-def usage_of(raw: Any) -> Usage | None:
-    if not isinstance(raw, dict):
-        return None
-
-    def count(value: Any, name: str) -> int:
-        number = value.get(name) if isinstance(value, dict) else None
-        return number if isinstance(number, int) else 0
-
-    return Usage(
-        input=count(raw, "prompt_tokens"),
-        output=count(raw, "completion_tokens"),
-        cached=count(raw.get("prompt_tokens_details"), "cached_tokens"),
-        reasoning=count(raw.get("completion_tokens_details"), "reasoning_tokens"),
-        raw=raw,
-    )
-
-
-def rewrite(data: bytes, changes: dict[Path, str]) -> bytes | None:
-    """The frame with other texts, or None if nothing is left in it that a client would miss.
+def rewrite(frame: Frame, changes: dict[Path, str]) -> bytes:
+    """The frame with other texts, or b"" if nothing is left in it that a client would miss.
 
     What spells out the old text goes too: the choice's logprobs, and the padding that hid its length.
     """
-    tree = load(data)
+    tree = load(frame.data or b"")
     for path, text in changes.items():
         node = tree
         for step in path[:-1]:
@@ -266,7 +272,7 @@ def rewrite(data: bytes, changes: dict[Path, str]) -> bytes | None:
             tree["choices"][path[1]]["logprobs"] = None
     tree.pop("obfuscation", None)
     if not any(changes.values()) and _is_hollow(tree):
-        return None
+        return b""
     return b"data: " + encode(tree) + b"\n\n"
 
 
@@ -288,85 +294,3 @@ def _is_hollow(tree: dict[str, Any]) -> bool:
             elif value and field != "channel":
                 return False
     return True
-
-
-def encode_stream_error(facts: dict[str, Any]) -> bytes:
-    """The error event and the end of the stream: nothing follows, and no finish reason is made up."""
-    return b"data: " + encode({"error": facts}) + b"\n\n" + DONE
-
-
-class Encoder:
-    """Events to the frames of one answer.
-
-    `encode` gives the frame of an event; a chunk holds one event. Usage comes with no choices, as OpenAI
-    sends it.
-    """
-
-    def __init__(self, id: str, model: str, created: int) -> None:
-        self._head = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
-
-    def encode(self, event: Event) -> bytes:
-        match event:
-            case End():
-                return DONE
-            case Failure(raw):
-                return b"data: " + encode({"error": raw}) + b"\n\n"
-            case Usage():
-                return self._frame([], usage=event.raw or _usage_object(event))
-            case Opening():
-                return self._choice(event.choice, {"role": "assistant", "content": ""})
-            case Finish():
-                return self._choice(event.choice, {}, event.reason)
-            case ToolCall():
-                kind, text = ("custom", "input") if event.custom else ("function", "arguments")
-                call = {
-                    "index": event.index,
-                    "id": event.id,
-                    "type": kind,
-                    kind: {"name": event.name, text: ""},
-                }
-                return self._choice(event.choice, {"tool_calls": [call]})
-            case Text():
-                return self._choice(event.lane.choice, _delta_of(event))
-
-    def _choice(self, index: int, delta: dict[str, Any], reason: str | None = None) -> bytes:
-        return self._frame([{"index": index, "delta": delta, "logprobs": None, "finish_reason": reason}])
-
-    def _frame(self, choices: list[dict[str, Any]], **more: Any) -> bytes:
-        return b"data: " + encode({**self._head, "choices": choices, **more}) + b"\n\n"
-
-
-def _delta_of(event: Text) -> dict[str, Any]:
-    kind = event.lane.kind
-    if kind in ("arguments", "input"):
-        if event.lane.position < 0:
-            return {"function_call": {"arguments": event.text}}
-        holder = "custom" if kind == "input" else "function"
-        return {"tool_calls": [{"index": event.lane.position, holder: {kind: event.text}}]}
-    if kind == "transcript":
-        return {"audio": {"transcript": event.text}}
-    return {"reasoning_content" if kind == "reasoning" else kind: event.text}
-
-
-def _usage_object(usage: Usage) -> dict[str, Any]:
-    return {
-        "prompt_tokens": usage.input,
-        "completion_tokens": usage.output,
-        "total_tokens": usage.input + usage.output,
-        "prompt_tokens_details": {"cached_tokens": usage.cached},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
-    }
-
-
-def stream_of(body: dict[str, Any]) -> bytes:
-    """A whole answer as the stream it should have been, for a provider that ignored `stream: true`."""
-    head = {key: value for key, value in body.items() if key not in ("choices", "object")}
-    frames = []
-    for choice in body.get("choices") or ():
-        message = choice.get("message") or {}
-        calls = [{"index": i, **call} for i, call in enumerate(message.get("tool_calls") or ())]
-        delta = {**message, "tool_calls": calls} if calls else message
-        frames.append({**choice, "delta": delta, "finish_reason": choice.get("finish_reason") or "stop"})
-        frames[-1].pop("message", None)
-    chunk = {**head, "object": "chat.completion.chunk", "choices": frames}
-    return b"data: " + encode(chunk) + b"\n\n" + DONE

@@ -1,0 +1,26 @@
+"""OpenAI Chat Completions, the dialect that most providers speak."""
+
+from __future__ import annotations
+
+from gateway.dialects.dialect import Dialect
+from gateway.dialects.openai_chat import body, decode, encode, errors, fields, request
+from gateway.wire.sse import SSESplitter
+
+OPENAI_CHAT = Dialect(
+    name="openai_chat",
+    parse_request=request.parse_request,
+    classifier=fields.classifier,
+    field_names=fields.FIELD_NAMES,
+    forward=request.forward,
+    read=request.read,
+    write=request.write,
+    events_of=body.events_of,
+    body_of=body.body_of,
+    scrub=body.scrub,
+    splitter=SSESplitter,
+    decoder=decode.Decoder,
+    rewrite=decode.rewrite,
+    encoder=encode.Encoder,
+    provider_error=errors.provider_error,
+    encode_error=errors.encode_error,
+)
