@@ -11,13 +11,17 @@ from functools import partial
 from benchmarks import dialogue
 from benchmarks.clock import per_call_us
 from gateway.chat import Text
-from gateway.dialects import openai_body, openai_chat
+from gateway.dialects.dialect import Head, Target
+from gateway.dialects.openai_chat import OPENAI_CHAT
+from gateway.dialects.openai_chat.decode import Decoder
+from gateway.dialects.openai_chat.request import forward, parse_request
 from gateway.privacy.redact import REQUEST_RULES, answer_scan, redact_request
 from gateway.privacy.scanner import Scan, TextRun, find
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
 from gateway.wire.http1 import ResponseParser, encode_request
-from gateway.wire.sse import SSESplitter
+from gateway.wire.jsontext import encode
+from gateway.wire.sse import Frame, SSESplitter
 
 EVENTS = 101
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -33,7 +37,7 @@ def measure() -> Iterator[Row]:
     tokens = dialogue.tokens(hidden, EVENTS)
     prose = [token for token in tokens if not set("[]_0123456789") & set(token)]
     chunks = [b"%x\r\n%b\r\n" % (len(frame), frame) for frame in clean]
-    data = [frame[6:-2] for frame in clean]
+    data = [Frame(frame, frame[6:-2]) for frame in clean]
 
     yield "http1: parse a chunk", "event", per_call_us(partial(_parse, chunks), len(chunks))
     yield "sse: split", "event", per_call_us(partial(_split, clean), len(clean))
@@ -46,12 +50,12 @@ def measure() -> Iterator[Row]:
     for size in (200, 2000):
         text = _prose(size)
         yield f"redact: find in {size} characters", "text", per_call_us(partial(find, text, REQUEST_RULES))
-    yield "request: parse", "request", per_call_us(lambda: openai_body.parse_request(request))
+    yield "request: parse", "request", per_call_us(lambda: parse_request(request))
     yield "request: parse and redact", "request", per_call_us(lambda: _guarded(request))
     yield "request: make the answer's scan", "request", per_call_us(lambda: answer_scan(vault))
-    chat = openai_body.parse_request(request)
-    encode = partial(openai_body.encode_request, chat, "gpt-4o-mini", ask_usage=False)
-    yield "request: encode the body", "request", per_call_us(encode)
+    chat = parse_request(request)
+    forwarded = partial(forward, chat, Target("gpt-4o-mini", stream=True, ask_usage=False))
+    yield "request: encode the body", "request", per_call_us(forwarded)
     headers = [("host", "api.example.com"), ("authorization", "Bearer sk-x"), ("accept", "text/event-stream")]
     send = partial(encode_request, "POST", "/v1/chat/completions", headers, request)
     yield "http1: encode a request", "request", per_call_us(send)
@@ -59,9 +63,9 @@ def measure() -> Iterator[Row]:
 
 def _guarded(request: bytes) -> tuple[Vault, dialogue.Values]:
     vault = Vault()
-    chat = openai_body.parse_request(request)
-    redact_request(chat.body, openai_body.classify, vault)
-    hidden = dialogue.find_values(openai_body.encode(chat.body))
+    chat = parse_request(request)
+    redact_request(chat.body, OPENAI_CHAT.classifier(False), vault)
+    hidden = dialogue.find_values(encode(chat.body))
     assert hidden is not None
     return vault, hidden
 
@@ -84,8 +88,8 @@ def _split(frames: list[bytes]) -> None:
         splitter.feed(frame)
 
 
-def _decode(data: list[bytes]) -> None:
-    decoder = openai_chat.Decoder()
+def _decode(data: list[Frame]) -> None:
+    decoder = Decoder()
     for each in data:
         (event,) = decoder.decode(each)
         assert type(event) is Text
@@ -99,6 +103,6 @@ def _scan(scan: Scan, tokens: list[str]) -> None:
 
 
 def _stream(scan: Scan, frames: list[bytes]) -> None:
-    stream = ResponseStream(scan, "")
+    stream = ResponseStream(scan, OPENAI_CHAT, OPENAI_CHAT, Head("", "m", 0))
     for frame in frames:
         stream.feed(frame)

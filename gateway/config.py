@@ -78,7 +78,7 @@ class Server(_Table, frozen=True):
 class Provider(_Table, frozen=True):
     name: str
     base_url: str
-    dialect: Literal["openai_chat"] = "openai_chat"
+    dialect: Literal["openai_chat"] | None = None
     api_key: Secret | None = None
     models: list[str] = field(default_factory=lambda: ["*"])
     timeouts: Timeouts = Timeouts()
@@ -147,7 +147,7 @@ def from_environment(env: Mapping[str, str]) -> Config:
                 key = Secret(_resolve(f"env:{variable}", env, Path()))
             except ValueError as error:
                 raise ConfigError(str(error)) from None
-            providers.append(Provider(name=row.name, base_url=base_url, dialect=row.dialect, api_key=key))
+            providers.append(Provider(name=row.name, base_url=base_url, api_key=key))
     if not providers:
         raise ConfigError(
             "nothing to serve: set OPENAI_API_KEY or another provider's usual variable, or write a "

@@ -107,14 +107,7 @@ class ExtraPart(Struct, tag="extra"):
 
 
 Part = (
-    TextPart
-    | ImagePart
-    | FilePart
-    | ReasoningPart
-    | ToolCallPart
-    | ToolResultPart
-    | RefusalPart
-    | ExtraPart
+    TextPart | ImagePart | FilePart | ReasoningPart | ToolCallPart | ToolResultPart | RefusalPart | ExtraPart
 )
 Role = Literal["system", "developer", "user", "assistant"]
 

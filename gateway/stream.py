@@ -1,10 +1,12 @@
 """Provider bytes in, client buffers out: the only place where framing, meaning and privacy meet.
 
-A frame waits while text in it, or before it in its lane, is undecided. It leaves as its original bytes if
-nothing was found, rewritten if something was. Frames leave in the order they came, so a clean stream is
-byte for byte the provider's; only when one lane's tail has kept `OVERTAKE_AFTER` frames of other lanes
-waiting do these go ahead of it (each lane stays in order) until it is decided, so that a number at the end
-of the reasoning does not hold up the whole answer.
+Where both sides speak one dialect frames *pass*: a frame waits while text in it, or before it in its lane,
+is undecided, and leaves as its original bytes if nothing was found, rewritten if something was. Otherwise
+events are *translated*: a text waits while it is undecided, and what comes out is written in the client's
+words. Frames and events leave in the order they came, so a clean stream that passes is byte for byte the
+provider's; only when one lane's tail has kept `OVERTAKE_AFTER` of them waiting do other lanes' go ahead of
+it (each lane stays in order) until it is decided, so that a number at the end of the reasoning does not
+hold up the whole answer.
 
 Nothing here awaits, reads a clock or knows a socket: `feed` and `flush` return what to write.
 """
@@ -12,42 +14,59 @@ Nothing here awaits, reads a clock or knows a socket: `feed` and `flush` return 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from gateway.chat import End, Failure, Finish, Lane, Text, Usage
-from gateway.dialects import openai_chat as dialect
-from gateway.dialects.openai_body import Path, classify, provider_error
+from gateway.chat import (
+    Annotation,
+    End,
+    Event,
+    Extra,
+    Failure,
+    Finish,
+    Lane,
+    LaneEnd,
+    Logprobs,
+    Path,
+    Sealed,
+    Text,
+    Usage,
+)
+from gateway.dialects.dialect import Classify, Dialect, Head
 from gateway.errors import ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
 from gateway.privacy.json_run import JsonRun, SniffRun
 from gateway.privacy.redact import restore_body
-from gateway.privacy.scanner import Scan, TextRun
-from gateway.wire.sse import Frame, SSESplitter
+from gateway.privacy.scanner import Scan, TextRun, unrestoring
+from gateway.wire.sse import Frame
 
 OVERTAKE_AFTER = 16
+_NO_FRAME = Frame(b"")
 
 
 class _Waiting(Struct, gc=False):
-    """A frame that cannot go yet: how many of its texts are undecided, and what has changed in it."""
+    """A frame, or one event of it, that cannot go yet.
+
+    How many of its texts are undecided, and what has changed in them by path.
+    """
 
     frame: Frame
+    event: Event | None = None
     undecided: int = 0
     changes: dict[Path, str] | None = None
-
-    def bytes_out(self) -> bytes:
-        if not self.changes or self.frame.data is None:
-            return self.frame.raw
-        return dialect.rewrite(self.frame.data, self.changes) or b""
 
 
 class _LaneState:
     """A lane's run, and the pieces of it that stand in waiting frames."""
 
-    __slots__ = ("fed", "pieces", "run")
+    __slots__ = ("changed", "fed", "pieces", "run")
 
     def __init__(self, run: TextRun | JsonRun | SniffRun) -> None:
         self.run = run
         self.fed = 0
+        self.changed = False
         self.pieces: deque[tuple[_Waiting, Text, int]] = deque()  # the piece and its offset in the run
 
     def settle(self, decided: int) -> None:
@@ -76,17 +95,18 @@ class _LaneState:
                     break
                 edits.pop(0)
             kept.append(piece.text[at - start :])
+            self.changed = True
             if waiting.changes is None:
                 waiting.changes = {}
             waiting.changes[piece.path] = "".join(kept)
 
 
 class ResponseStream:
-    """One streamed answer.
+    """One streamed answer, from a provider of one dialect to a client of the same or another.
 
     `scan` restores and redacts. `json_output` says that content is JSON (a response format asked for it).
-    `keep_usage` is False when only the gateway asked for the usage chunk: it is recorded and left out.
-    `request_id` goes into error events.
+    Where `head.usage` is False only the gateway asked for the usage chunk: it is recorded and left out.
+    `head.id` is the request's, and goes into error events.
 
     After each call, `opened` tells whether the provider has said anything real, `done` that its end mark
     has come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening
@@ -97,10 +117,11 @@ class ResponseStream:
     def __init__(
         self,
         scan: Scan,
-        request_id: str,
+        provider: Dialect,
+        client: Dialect,
+        head: Head,
         *,
         json_output: bool = False,
-        keep_usage: bool = True,
         max_frame_bytes: int = 16 << 20,
     ) -> None:
         self.scan = scan
@@ -111,16 +132,25 @@ class ResponseStream:
         self.error: SluiceError | None = None
         self.frames = 0
         self.held = 0
-        self._request_id = request_id
+        self._signed_scan = unrestoring(scan)
+        self._provider = provider
+        self._passing = provider is client and not head.array
+        self._take = self._take_passing if self._passing else self._take_translating
+        self._head = head
         self._json_output = json_output
-        self._keep_usage = keep_usage
-        self._splitter = SSESplitter(max_frame_bytes)
-        self._decoder = dialect.Decoder()
+        self._classify: Classify = provider.classifier(json_output)
+        self._splitter = provider.splitter(max_frame_bytes)
+        self._decoder = provider.decoder()
+        self._encoder = client.encoder(head)
         self._lanes: dict[Lane, _LaneState] = {}
         self._queue: deque[_Waiting] = deque()
         self._overtaking = False
         self._choices: set[int] = set()
         self._finished: set[int] = set()
+
+    @property
+    def keepalive(self) -> bytes:
+        return self._encoder.keepalive
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes of the provider; what can go to the client now."""
@@ -133,6 +163,16 @@ class ResponseStream:
         except ProviderError as error:
             out.append(self.fail(error))
         return out[0] if len(out) == 1 else b"".join(out)
+
+    def feed_whole(self, events: Sequence[Event]) -> bytes:
+        """A whole answer from a provider that ignored `stream: true`: the stream that it should have been."""
+        out: list[bytes] = []
+        self._passing = False
+        try:
+            self._translate(events, _NO_FRAME, out)
+        except ProviderError as error:
+            out.append(self.fail(error))
+        return b"".join(out) + self.flush()
 
     def flush(self) -> bytes:
         """The provider closed its stream: the rest, and an error if the answer was not finished."""
@@ -156,7 +196,10 @@ class ResponseStream:
         if fault is None:
             self._decide_lanes(None)
             self._release(out, everything=True)
-            out.append(unfinished_line)
+            if self._passing:
+                out.append(unfinished_line)
+            elif not self.done:
+                out.append(self._encoder.end())
             self.ended = True
         else:
             if out and not out[-1].endswith(b"\n"):
@@ -180,7 +223,7 @@ class ResponseStream:
         self._release(out, everything=True)
         if not self.done:  # a provider that lingers or breaks off behind its end mark has answered
             self.error = error
-            out.append(dialect.encode_stream_error(error.facts(self._request_id)))
+            out.append(self._encoder.fail(error.facts(self._head.id)))
         return b"".join(out)
 
     def abandon(self, error: SluiceError) -> bytes:
@@ -190,37 +233,117 @@ class ResponseStream:
         self.ended = False
         return self.fail(error)
 
-    def _take(self, frame: Frame, out: list[bytes]) -> None:
+    # --- frames that pass -----------------------------------------------------------------------------
+
+    def _take_passing(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data is None:
-            self._pass(frame, None, out)
+            self._pass(_Waiting(frame) if self._queue else None, frame, out)
             return
         self.frames += 1
         waiting = None
-        only_usage = False
-        for event in self._decoder.decode(frame.data):
+        for event in self._decoder.decode(frame):
             if type(event) is Text:
-                waiting = self._text(event, frame, waiting)
-            elif type(event) is Finish:
-                self._finish(event.choice)
+                if event.path:
+                    waiting = self._text(event, frame, waiting)
             elif type(event) is Usage:
                 self.usage = event
-                only_usage = event.alone
-            elif type(event) is End:
-                self._decide_lanes(None)
-                self.done = True
-            elif type(event) is Failure:
-                # It may quote the prompt.
-                restore_body(event.raw, classify, self.scan)
-                raise provider_error(None, event.raw)
+                if event.alone and not self._head.usage and waiting is None:
+                    return
+            else:
+                self._note(event)
         self.opened = True
-        if only_usage and not self._keep_usage and waiting is None:
-            return
-        self._pass(frame, waiting, out)
+        self._pass(waiting, frame, out)
+
+    def _pass(self, waiting: _Waiting | None, frame: Frame, out: list[bytes]) -> None:
+        """A frame goes, or joins the queue."""
+        if self._queue or (waiting is not None and waiting.undecided):
+            self._enqueue(waiting or _Waiting(frame), out)
+        else:
+            out.append(frame.raw if waiting is None else self._bytes_out(waiting))
+
+    # --- events that are translated -------------------------------------------------------------------
+
+    def _take_translating(self, frame: Frame, out: list[bytes]) -> None:
+        if frame.data is not None:
+            self.frames += 1
+            self._translate(self._decoder.decode(frame), frame, out)
+
+    def _translate(self, events: Sequence[Event], frame: Frame, out: list[bytes]) -> None:
+        for event in events:
+            if type(event) is Text:
+                if event.lane.choice >= 0:
+                    self._say(event, self._text(event, frame, None), frame, out)
+                continue
+            if type(event) is Usage:
+                self.usage = event
+            elif isinstance(event, Annotation | Logprobs | Extra):
+                if not self._made_safe(event):
+                    continue
+            else:
+                self._note(event)
+            self._say(event, None, frame, out)
+            if type(event) is End:
+                self._release(out, everything=True)
+                out.append(self._encoder.end())
+        # An answer that has only said its name could still turn out to be an error.
+        self.opened = self.opened or bool(out) or bool(self._queue) or self.done
+
+    def _say(self, event: Event, waiting: _Waiting | None, frame: Frame, out: list[bytes]) -> None:
+        """An event is written, or joins the queue."""
+        if self._queue or (waiting is not None and waiting.undecided):
+            waiting = waiting or _Waiting(frame)
+            waiting.event = event
+            self._enqueue(waiting, out)
+        elif waiting is None:
+            out.append(self._encoder.encode(event))
+        else:
+            waiting.event = event
+            out.append(self._bytes_out(waiting))
+
+    def _made_safe(self, event: Annotation | Logprobs | Extra) -> bool:
+        """Redact and restore what an event says beside the lanes; whether it can still be said."""
+        if isinstance(event, Extra):
+            restore_body(event.data, self._classify, self.scan)
+            return True
+        state = self._lanes.get(event.lane)
+        changed = state is not None and (state.changed or bool(state.pieces))
+        if isinstance(event, Logprobs):
+            return not changed  # they spell out the text as the provider wrote it
+        said = {"url": event.url, "title": event.title, "quote": event.quote}
+        restore_body(said, self._classify, self.scan)
+        event.url, event.title, event.quote = said["url"], said["title"], said["quote"]
+        if changed:
+            event.start = event.end = -1
+        return True
+
+    # --- both -----------------------------------------------------------------------------------------
+
+    def _note(self, event: Event) -> None:
+        """What an event means for the state of the answer."""
+        if type(event) is Finish:
+            self._decide_lanes(event.choice)
+            self._choices.add(event.choice)
+            self._finished.add(event.choice)
+        elif type(event) is LaneEnd:
+            if state := self._lanes.pop(event.lane, None):
+                state.settle(state.run.flush())
+        elif type(event) is Sealed:
+            # What signs a lane's text follows it, so it must not overtake it; the lane may go on.
+            if state := self._lanes.get(event.lane):
+                state.settle(state.run.flush())
+        elif type(event) is End:
+            self._decide_lanes(None)
+            self.done = True
+        elif type(event) is Failure:
+            # It may quote the prompt.
+            restore_body(event.raw, self._classify, self.scan)
+            raise self._provider.provider_error(None, event.raw, None)
 
     def _text(self, event: Text, frame: Frame, waiting: _Waiting | None) -> _Waiting | None:
+        """Run a text; what waits or is changed because of it, None if the text is fine as it is."""
         lane = event.lane
-        if lane is dialect.WHOLE:
-            state = _LaneState(TextRun(self.scan))
+        if lane.choice < 0:
+            state = _LaneState(self._run_for(lane))
             state.run.feed(event.text)
             decided = state.run.flush()
         else:
@@ -246,12 +369,7 @@ class ResponseStream:
             return JsonRun(self.scan)
         if lane.kind == "content" and self._json_output:
             return SniffRun(self.scan)
-        return TextRun(self.scan)
-
-    def _finish(self, choice: int) -> None:
-        self._decide_lanes(choice)
-        self._choices.add(choice)
-        self._finished.add(choice)
+        return TextRun(self._signed_scan if lane.kind == "thinking" else self.scan)
 
     def _decide_lanes(self, choice: int | None) -> None:
         """Nothing more comes in the lanes of a choice (or in any)."""
@@ -259,24 +377,58 @@ class ResponseStream:
             state = self._lanes.pop(lane)
             state.settle(state.run.flush())
 
-    def _pass(self, frame: Frame, waiting: _Waiting | None, out: list[bytes]) -> None:
-        """A frame goes, or joins the queue."""
-        if self._queue:
-            self._queue.append(waiting or _Waiting(frame))
-            self._release(out)
-        elif waiting is None:
-            out.append(frame.raw)
-        elif waiting.undecided:
+    def _enqueue(self, waiting: _Waiting, out: list[bytes]) -> None:
+        if waiting.undecided:
             self.held += 1
-            self._queue.append(waiting)
-        else:
-            out.append(waiting.bytes_out())
+        self._queue.append(waiting)
+        self._release(out)
 
     def _release(self, out: list[bytes], everything: bool = False) -> None:
         queue = self._queue
         while queue and (everything or not queue[0].undecided):
-            out.append(queue.popleft().bytes_out())
+            out.append(self._bytes_out(queue.popleft()))
         self._overtaking = bool(queue) and (self._overtaking or len(queue) > OVERTAKE_AFTER)
         if self._overtaking:
-            out += [waiting.bytes_out() for waiting in queue if not waiting.undecided]
+            out += [self._bytes_out(waiting) for waiting in queue if not waiting.undecided]
             self._queue = deque(waiting for waiting in queue if waiting.undecided)
+
+    def _bytes_out(self, waiting: _Waiting) -> bytes:
+        changes, event = waiting.changes, waiting.event
+        if event is None:
+            return self._provider.rewrite(waiting.frame, changes) if changes else waiting.frame.raw
+        if changes and isinstance(event, Text):
+            event.text = changes[event.path]
+            if not event.text:
+                return b""
+        return self._encoder.encode(event)
+
+
+def whole(events: Sequence[Event], scan: Scan, provider: Dialect, json_output: bool) -> list[Event]:
+    """The events of an answer in one piece, made safe and whole, for a client of another dialect."""
+    heard = _Heard()
+    listener = replace(provider, encoder=lambda head: heard)
+    stream = ResponseStream(scan, provider, listener, Head("", "", 0), json_output=json_output)
+    stream.opened = True
+    stream.feed_whole(events)
+    if stream.error is not None:
+        raise stream.error
+    return heard.events
+
+
+class _Heard:
+    """An encoder for someone who wants the events themselves."""
+
+    keepalive = b""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def encode(self, event: Event) -> bytes:
+        self.events.append(event)
+        return b""
+
+    def end(self) -> bytes:
+        return b""
+
+    def fail(self, facts: dict[str, Any]) -> bytes:
+        return b""

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from gateway import stream as stream_module
 from gateway.chat import Lane
-from gateway.dialects import openai_chat
+from gateway.dialects.dialect import Head
+from gateway.dialects.openai_chat import OPENAI_CHAT, decode
 from gateway.errors import ProviderTimeout, SluiceError
 from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
@@ -34,8 +35,9 @@ def vault() -> Vault:
     return made
 
 
-def new_stream(**options: Any) -> ResponseStream:
-    return ResponseStream(answer_scan(vault()), "01TEST", **options)
+def new_stream(*, keep_usage: bool = True, **options: Any) -> ResponseStream:
+    head = Head("01TEST", "m", 1, usage=keep_usage)
+    return ResponseStream(answer_scan(vault()), OPENAI_CHAT, OPENAI_CHAT, head, **options)
 
 
 def chunk(*deltas: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
@@ -463,7 +465,7 @@ def test_frames_at_the_decoder_go_through_the_strict_way_when_they_are_plain(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The fast way is taken: a chunk as OpenAI sends it is never walked as plain JSON."""
-    monkeypatch.setattr(openai_chat.Decoder, "_decode_any", None)
+    monkeypatch.setattr(decode.Decoder, "_decode_any", None)
     stream = new_stream()
     assert stream.feed(
         chunk({"role": "assistant", "content": "Hi"}, usage=None, system_fingerprint="fp", obfuscation="x")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from gateway.chat import Event, Nature, Path
+from gateway.chat import Event, Nature, Path, Usage
 from gateway.conversation import ChatRequest, Conversation
 from gateway.errors import ProviderError
 from gateway.wire.sse import Frame
@@ -92,6 +92,7 @@ class Dialect(Struct, frozen=True):
     - `read(request)`: the request in neutral words; `write(conversation, target)`: the body for a provider.
       Both raise InvalidRequest, with the field in `param`, for what cannot be said.
     - `events_of(body)`: a whole answer as events; `body_of(events, head)`: the other way.
+    - `usage_of(body)`: what a whole answer says it cost, if it does.
     - `scrub(body)`: drops from a whole answer what would still spell out texts that were changed.
     - `rewrite(frame, changes)`: a frame with other texts, b"" if nothing is left that a client would miss.
     - `provider_error(status, raw, retry_after_s)`: an error body, or an error in a stream (status None).
@@ -107,6 +108,7 @@ class Dialect(Struct, frozen=True):
     write: Callable[[Conversation, Target], bytes]
     events_of: Callable[[dict[str, Any]], list[Event]]
     body_of: Callable[[Sequence[Event], Head], dict[str, Any]]
+    usage_of: Callable[[dict[str, Any]], Usage | None]
     scrub: Callable[[dict[str, Any]], None]
     splitter: Callable[[int], Splitter]
     decoder: Callable[[], Decoder]

@@ -228,6 +228,11 @@ class Scan:
         self.redacted = self.restored = self.unresolved = self.withheld = 0
 
 
+def unrestoring(scan: Scan) -> Scan:
+    """The same rules for texts whose placeholders stay: what the provider signed must come back as it was."""
+    return Scan(plan_for(scan.plan.rules, frozenset()), scan.replace)
+
+
 class TextRun:
     """One run of text, in pieces.
 

@@ -25,14 +25,15 @@ class Row(Struct, frozen=True):
     """What is known of a provider.
 
     `base_url` may name environment variables in braces. `key_variables` are where its key is usually
-    found, best first. `usage_in_stream`: it takes `stream_options.include_usage`.
+    found, best first. `dialects` are what it speaks, best first; `auth` is the header of its key.
+    `usage_in_stream`: it takes `stream_options.include_usage`.
     """
 
     name: str
     base_url: str
     key_variables: tuple[str, ...] = ()
-    dialect: Literal["openai_chat"] = "openai_chat"
-    auth: Literal["bearer", "api-key"] = "bearer"
+    dialects: tuple[str, ...] = ("openai_chat",)
+    auth: Literal["bearer", "api-key", "x-api-key", "x-goog-api-key"] = "bearer"
     needs_key: bool = True
     usage_in_stream: bool = True
 
@@ -100,6 +101,13 @@ def row(name: str, base_url: str) -> Row:
         if host == ending or (ending.startswith(".") and host.endswith(ending)):
             return _BY_NAME[known]
     return _BY_NAME.get(name, GENERIC)
+
+
+def dialect_for(row: Row, configured: str | None, client: str) -> str:
+    """The dialect to speak with a provider: the configured one, else the client's, else the row's first."""
+    if configured is not None:
+        return configured
+    return client if client in row.dialects else row.dialects[0]
 
 
 # --- routing ----------------------------------------------------------------------------------------------

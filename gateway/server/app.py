@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from ulid import ULID
 
 from gateway.access.keys import identify
 from gateway.config import Config, Proxies, is_loopback
-from gateway.dialects import openai_body
+from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import (
     BodyTooLarge,
     InternalError,
@@ -30,12 +30,11 @@ from gateway.errors import (
 from gateway.providers import catalog
 from gateway.server import telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
-from gateway.server.handler import chat_completions
+from gateway.server.handler import Handler, endpoint
 from gateway.server.listener import Runner
 from gateway.server.plain import PlainUpstream
 from gateway.server.upstream import Upstream as DirectUpstream
 
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # Other products' paths for the same endpoints, so that a changed host name is enough to move here.
 _PREFIXES = ("/v1", "/api/v1", "/api/v1/proxy")
 
@@ -52,9 +51,9 @@ def create(config: Config, upstream: Upstream) -> web.Application:
     app.on_cleanup.append(_close_upstream)
     router = app.router
     for prefix in _PREFIXES:
-        router.add_post(f"{prefix}/chat/completions", chat_completions)
-        router.add_post(f"{prefix}/{{provider}}/chat/completions", chat_completions)
-        router.add_post(f"{prefix}/{{provider}}/v1/chat/completions", chat_completions)
+        chat_completions = endpoint(OPENAI_CHAT)
+        for start in (prefix, f"{prefix}/{{provider}}", f"{prefix}/{{provider}}/v1"):
+            router.add_post(f"{start}/chat/completions", chat_completions)
         router.add_get(f"{prefix}/models", models)
         router.add_get(f"{prefix}/{{provider}}/models", models)
         router.add_get(f"{prefix}/{{provider}}/v1/models", models)
@@ -90,7 +89,7 @@ async def models(request: web.Request) -> web.Response:
 
 
 @web.middleware
-async def _answered(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, and every failure the one envelope."""
     call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter())
     response: web.StreamResponse | None = None
@@ -98,13 +97,13 @@ async def _answered(request: web.Request, handler: _Handler) -> web.StreamRespon
         _admit(request)
         response = preflight if (preflight := _preflight(request)) else await handler(request)
     except SluiceError as error:
-        response = _failure(call, error)
+        response = _failure(request, error)
     except web.HTTPException as error:
-        response = _failure(call, _as_ours(error))
+        response = _failure(request, _as_ours(error))
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
     except web.RequestPayloadError:
-        response = _failure(call, InvalidRequest("the body cannot be read: it is not encoded as it says"))
+        response = _failure(request, InvalidRequest("the body cannot be read: it is not encoded as it says"))
     except asyncio.CancelledError:
         call.error = "client_closed"
         raise
@@ -114,7 +113,7 @@ async def _answered(request: web.Request, handler: _Handler) -> web.StreamRespon
         return web.Response(status=499)
     except Exception as bug:
         telemetry.report(bug, call.phase, call.id)
-        response = _failure(call, InternalError("the gateway failed; its log has the request id"))
+        response = _failure(request, InternalError("the gateway failed; its log has the request id"))
     finally:
         call.phase = "settle"
         call.status = response.status if response is not None else 499
@@ -122,11 +121,14 @@ async def _answered(request: web.Request, handler: _Handler) -> web.StreamRespon
     return response
 
 
-def _failure(call: Call, error: SluiceError) -> web.Response:
+def _failure(request: web.Request, error: SluiceError) -> web.Response:
+    """The error in the dialect of the path that was asked."""
+    call = request[CALL]
     call.error = error.type
+    dialect = getattr(request.match_info.handler, "dialect", OPENAI_CHAT)
     response = web.Response(
         status=error.status,
-        body=openai_body.encode_error(error.facts(call.id)),
+        body=dialect.encode_error(error.facts(call.id)),
         content_type="application/json",
     )
     if error.retry_after_s is not None:

@@ -11,10 +11,11 @@ Every write is made of whole frames: the many clients that split each read at ne
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from aiohttp import web
 
-from gateway.dialects import openai_chat as dialect
+from gateway.chat import Event
 from gateway.errors import InternalError, SluiceError
 from gateway.server import telemetry
 from gateway.server.call import Exchange
@@ -60,6 +61,11 @@ class Relay:
             self._write(out)
         if stream.ended or self._early is not None:
             self._rouse()
+
+    def on_whole(self, events: Sequence[Event]) -> None:
+        """A whole answer where a stream was asked for."""
+        if out := self.stream.feed_whole(events):
+            self._write(out)
 
     def on_end(self, error: SluiceError | None) -> None:
         try:
@@ -138,7 +144,7 @@ class Relay:
                 continue
             await self._sleep(keepalive_s)
             if self._is_quiet(keepalive_s):
-                self._write(dialect.KEEPALIVE)
+                self._write(self.stream.keepalive)
         if self._paused:
             self._exchange.resume()
 

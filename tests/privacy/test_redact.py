@@ -10,12 +10,14 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from gateway.dialects.openai_body import classify
+from gateway.dialects.openai_chat.fields import classifier
 from gateway.privacy.redact import answer_scan, redact_request, restore_body
 from gateway.privacy.vault import Vault
 from tests.privacy import texts
 
 PLANTED = "planted@example.com"
+
+classify = classifier(False)
 
 
 def redacted(body: dict[str, Any]) -> tuple[dict[str, Any], Vault]:

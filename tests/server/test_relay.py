@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
+from gateway.dialects.dialect import Head
+from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import ProviderTimeout
 from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
@@ -42,7 +44,10 @@ class Wire:
 def made() -> tuple[Relay, Any]:
     vault = Vault()
     vault.hide("PERSON", "Ada")
-    return Relay(ResponseStream(answer_scan(vault), "01TEST"), asyncio.get_running_loop()), Wire()
+    return Relay(
+        ResponseStream(answer_scan(vault), OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1)),
+        asyncio.get_running_loop(),
+    ), Wire()
 
 
 async def test_what_comes_before_the_headers_are_out_is_written_after_them() -> None:

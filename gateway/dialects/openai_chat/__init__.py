@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.openai_chat import body, decode, encode, errors, fields, request
+from gateway.dialects.openai_chat import body, decode, encode, errors, fields, request, usage
 from gateway.wire.sse import SSESplitter
 
 OPENAI_CHAT = Dialect(
@@ -16,6 +16,7 @@ OPENAI_CHAT = Dialect(
     write=request.write,
     events_of=body.events_of,
     body_of=body.body_of,
+    usage_of=lambda answer: usage.usage_of(answer.get("usage")),
     scrub=body.scrub,
     splitter=SSESplitter,
     decoder=decode.Decoder,

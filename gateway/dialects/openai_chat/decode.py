@@ -30,8 +30,8 @@ from gateway.chat import (
     Text,
     ToolCall,
 )
-from gateway.dialects.openai_chat.body import usage_of
 from gateway.dialects.openai_chat.fields import classifier
+from gateway.dialects.openai_chat.usage import usage_of
 from gateway.errors import ProviderGarbage
 from gateway.wire.jsontext import encode, load
 from gateway.wire.sse import Frame

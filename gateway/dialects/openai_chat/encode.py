@@ -24,7 +24,7 @@ from gateway.chat import (
     Usage,
 )
 from gateway.dialects.dialect import Head
-from gateway.dialects.openai_chat.body import usage_object
+from gateway.dialects.openai_chat.usage import usage_object
 from gateway.wire.jsontext import encode
 
 DONE = b"data: [DONE]\n\n"

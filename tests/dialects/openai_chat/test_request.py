@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects import openai_body
+from gateway.dialects.dialect import Target
+from gateway.dialects.openai_chat.errors import provider_error
+from gateway.dialects.openai_chat.request import forward, parse_request
 from gateway.errors import InvalidRequest
 
 GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
@@ -37,7 +39,7 @@ GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "
 )
 def test_what_is_wrong_is_named(change: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        openai_body.parse_request(json.dumps({**GOOD, **change}).encode())
+        parse_request(json.dumps({**GOOD, **change}).encode())
     assert caught.value.param == param
     assert "hi" not in caught.value.message
 
@@ -47,21 +49,21 @@ def test_what_is_wrong_is_named(change: dict[str, Any], param: str) -> None:
 )
 def test_what_is_no_request_is_refused_without_quoting_it(raw: bytes) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        openai_body.parse_request(raw)
+        parse_request(raw)
     assert "secret" not in caught.value.message
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_give_a_request_or_a_typed_error(raw: bytes) -> None:
     with contextlib.suppress(InvalidRequest):
-        openai_body.parse_request(raw)
+        parse_request(raw)
 
 
 def test_the_last_of_two_equal_keys_counts_for_the_provider_too() -> None:
     """A parser differential would let one of them past the scan (hard case 73)."""
     raw = b'{"model":"m","messages":[{"role":"user","content":"one"}],"messages":[{"role":"user","content":"two"}]}'
-    request = openai_body.parse_request(raw)
-    sent = openai_body.encode_request(request, "m", ask_usage=False)
+    request = parse_request(raw)
+    sent = forward(request, Target("m", True, ask_usage=False))
     assert sent.count(b"messages") == 1
     assert b"one" not in sent
 
@@ -80,9 +82,7 @@ def test_usage_is_asked_for_where_the_provider_takes_it(
     options: Any, stream: bool, ask: bool, expected: Any
 ) -> None:
     body = {**GOOD, "stream": stream} | ({"stream_options": options} if options else {})
-    sent = json.loads(
-        openai_body.encode_request(openai_body.parse_request(json.dumps(body).encode()), "other", ask)
-    )
+    sent = json.loads(forward(parse_request(json.dumps(body).encode()), Target("other", True, ask_usage=ask)))
     assert sent.get("stream_options") == expected
     assert sent["model"] == "other"
 
@@ -102,13 +102,13 @@ def test_usage_is_asked_for_where_the_provider_takes_it(
     ],
 )  # fmt: skip
 def test_a_providers_error_in_every_form_seen(status: int | None, raw: Any, facts: tuple[Any, ...]) -> None:
-    error = openai_body.provider_error(status, raw)
+    error = provider_error(status, raw)
     told = error.facts("01")
     assert (told["status"], told["type"], told["code"], told["message"]) == facts
 
 
 def test_what_else_the_error_said_is_kept() -> None:
-    error = openai_body.provider_error(
+    error = provider_error(
         400, {"error": {"message": "m", "failed_generation": "g", "metadata": {"raw": "r"}}}
     )
     assert error.facts("01")["failed_generation"] == "g"

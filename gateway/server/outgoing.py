@@ -1,0 +1,72 @@
+"""The request to a provider: where it goes, with whose key, in whose words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from gateway.access.keys import Caller
+from gateway.config import Provider
+from gateway.conversation import ChatRequest
+from gateway.dialects.dialect import Dialect, Target
+from gateway.dialects.registry import DIALECTS
+from gateway.errors import AuthenticationFailed
+from gateway.providers import catalog
+from gateway.server import headers
+from gateway.server.call import Exchange, Gateway
+
+
+class Outgoing(Struct):
+    provider: Provider
+    dialect: Dialect
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    async def send(self, gateway: Gateway) -> Exchange:
+        return await gateway.upstream.send(self.url, self.headers, self.body, self.provider.timeouts)
+
+
+def prepare(
+    chat: ChatRequest,
+    client: Dialect,
+    provider: Provider,
+    model: str,
+    caller: Caller,
+    sent: Mapping[str, str],
+) -> Outgoing:
+    """The request in the dialect that the provider speaks, the client's if it can.
+
+    `sent` are the client's headers. Raises InvalidRequest for what that dialect cannot say.
+    """
+    row = catalog.row(provider.name, provider.base_url)
+    dialect = DIALECTS[catalog.dialect_for(row, provider.dialect, client.name)]
+    target = Target(model, chat.stream, ask_usage=row.usage_in_stream, provider=row.name)
+    body = dialect.forward(chat, target) if dialect is client else dialect.write(client.read(chat), target)
+    return Outgoing(
+        provider=provider,
+        dialect=dialect,
+        url=provider.base_url.rstrip("/") + "/chat/completions",
+        headers=[
+            ("content-type", "application/json"),
+            ("accept", dialect.stream_type if chat.stream else "application/json"),
+            *_credential(caller, provider, row),
+            *provider.headers.items(),
+            *headers.forwarded(sent),
+        ],
+        body=body,
+    )
+
+
+def _credential(caller: Caller, provider: Provider, row: catalog.Row) -> list[tuple[str, str]]:
+    """The provider's key: the caller's own, else the configuration's. A local server may need none."""
+    secret = caller.provider_credential or (provider.api_key.reveal() if provider.api_key else None)
+    if secret is None:
+        if row.needs_key:
+            raise AuthenticationFailed(
+                f"no API key for provider {provider.name}: set api_key in its [[providers]] table, "
+                "or send yours as X-Provider-API-Key"
+            )
+        return []
+    return [("authorization", f"Bearer {secret}")] if row.auth == "bearer" else [(row.auth, secret)]
