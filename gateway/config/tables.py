@@ -1,0 +1,59 @@
+"""The tables of the configuration file, as types. What a value must be beyond its type is in `mistakes`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+from gateway.config.secret import Secret
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class Timeouts(Table, frozen=True):
+    """How long a provider may take. `idle_s` is the longest silence within an answer."""
+
+    connect_s: Seconds = 10.0
+    first_byte_s: Seconds = 120.0
+    idle_s: Seconds = 120.0
+    total_s: Seconds = 900.0
+
+
+class Server(Table, frozen=True):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    workers: Annotated[int, Meta(ge=1, le=1024)] = 1
+    header_prefix: str = "X-Sluice"
+    cors_origins: list[str] = []
+    max_body_bytes: Annotated[int, Meta(ge=1)] = 32 << 20
+    upstream: Literal["direct", "plain"] = "direct"
+    keepalive_after_s: Seconds = 15.0
+
+
+class Provider(Table, frozen=True):
+    name: str
+    base_url: str
+    dialect: Literal["openai_chat"] | None = None
+    api_key: Secret | None = None
+    models: list[str] = field(default_factory=lambda: ["*"])
+    timeouts: Timeouts = Timeouts()
+    headers: dict[str, str] = {}
+
+
+class Key(Table, frozen=True):
+    name: str
+    secret: Secret
+    providers: list[str] = field(default_factory=lambda: ["*"])
+    models: list[str] = field(default_factory=lambda: ["*"])
+
+
+class Config(Table, frozen=True):
+    server: Server = Server()
+    providers: list[Provider] = []
+    keys: list[Key] = []
