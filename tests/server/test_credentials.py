@@ -429,6 +429,9 @@ async def test_aws_a_log_shows_no_secret(role: Server, caplog: pytest.LogCapture
 # --- Google -----------------------------------------------------------------------------------------------
 
 
+METADATA = "google.auth.compute_engine._metadata"
+
+
 @pytest.fixture(scope="session")
 def rsa_key() -> str:
     pytest.importorskip("google.auth", reason="google-auth is not installed")
@@ -449,7 +452,8 @@ def google_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rsa_key: str) ->
         if name.startswith(("GOOGLE_", "GCE_", "GCLOUD_", "CLOUDSDK_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
-    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    # The library reads these variables only when it is imported.
+    monkeypatch.setattr(f"{METADATA}._NO_GCE_CHECK", True)
     return monkeypatch
 
 
@@ -513,11 +517,10 @@ async def test_google_by_default_from_the_file_that_the_environment_names(
 
 
 async def test_google_from_the_metadata_server(google_env: pytest.MonkeyPatch, server: Server) -> None:
-    google_env.delenv("NO_GCE_CHECK")
+    google_env.setattr(f"{METADATA}._NO_GCE_CHECK", False)
     host = server.url.removeprefix("http://")
     google_env.setenv("GCE_METADATA_IP", host)
-    # The library reads GCE_METADATA_HOST only when it is imported.
-    google_env.setattr("google.auth.compute_engine._metadata._GCE_METADATA_HOST", host)
+    google_env.setattr(f"{METADATA}._GCE_METADATA_HOST", host)
     account = "/computeMetadata/v1/instance/service-accounts/default/"
     server.say("GET /", "ok")
     server.say("GET /computeMetadata/v1/project/project-id", "p")
