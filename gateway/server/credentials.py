@@ -110,14 +110,13 @@ class Kept(Generic[T]):
             self._renewal = None
 
 
-def _require(provider: str, extra: str, *modules: str) -> None:
+def _require(provider: str, extra: str, library: str, *modules: str) -> None:
     try:
         for module in modules:
             import_module(module)
-    except ImportError as error:
+    except ImportError:
         raise ConfigError(
-            f"provider {provider}: {error.name or modules[0]} is not installed; "
-            f"pip install 'sluice-gateway[{extra}]'"
+            f"provider {provider}: {library} is not installed; pip install 'sluice-gateway[{extra}]'"
         ) from None
 
 
@@ -133,7 +132,7 @@ class AWSSignature:
     def __init__(
         self, provider: str, region: str, *, profile: str | None = None, service: str = aws.SERVICE
     ) -> None:
-        _require(provider, "bedrock", "botocore.session")
+        _require(provider, "bedrock", "botocore", "botocore.session")
         # It logs what STS answers, keys included, and what a command that gives credentials has to say.
         logging.getLogger("botocore").setLevel(logging.CRITICAL)
         self._region = region
@@ -225,7 +224,7 @@ class GoogleToken:
     """
 
     def __init__(self, provider: str, *, file: str | None = None) -> None:
-        _require(provider, "vertex", "google.auth", "google.auth.transport.requests")
+        _require(provider, "vertex", "google-auth[requests]", "google.auth.transport.requests")
         self._headers = Kept(_GoogleChain(provider, file))
 
     async def headers_for(

@@ -183,12 +183,12 @@ async def test_a_request_does_not_wait_for_ever(source: Source, monkeypatch: pyt
         (
             "botocore.session",
             lambda: AWSSignature("bedrock", "us-east-1"),
-            "provider bedrock: botocore.session is not installed; pip install 'sluice-gateway[bedrock]'",
+            "provider bedrock: botocore is not installed; pip install 'sluice-gateway[bedrock]'",
         ),
         (
-            "google.auth",
+            "google.auth.transport.requests",
             lambda: GoogleToken("vertex"),
-            "provider vertex: google.auth is not installed; pip install 'sluice-gateway[vertex]'",
+            "provider vertex: google-auth[requests] is not installed; pip install 'sluice-gateway[vertex]'",
         ),
     ],
 )
