@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import NotFound, PermissionDenied
@@ -206,6 +206,7 @@ def test_the_law_catches_a_router_that_always_strips() -> None:
 
     @settings(report_multiple_bugs=False, database=None)
     @given(words, houses, grants)
+    @example("a/m", [Served("a", ["a/m"])], None)
     def law(model: str, house: list[Served], grant: Grant | None) -> None:
         check_route(broken, model, house, grant)
 
