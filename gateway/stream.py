@@ -134,7 +134,7 @@ class ResponseStream:
         self.held = 0
         self._signed_scan = unrestoring(scan)
         self._provider = provider
-        self._passing = provider is client and not head.array
+        self._passing = provider.name == client.name and not head.array
         self._take = self._take_passing if self._passing else self._take_translating
         self._head = head
         self._json_output = json_output
@@ -406,7 +406,7 @@ class ResponseStream:
 def whole(events: Sequence[Event], scan: Scan, provider: Dialect, json_output: bool) -> list[Event]:
     """The events of an answer in one piece, made safe and whole, for a client of another dialect."""
     heard = _Heard()
-    listener = replace(provider, encoder=lambda head: heard)
+    listener = replace(provider, name="", encoder=lambda head: heard)
     stream = ResponseStream(scan, provider, listener, Head("", "", 0), json_output=json_output)
     stream.opened = True
     stream.feed_whole(events)

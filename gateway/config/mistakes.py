@@ -13,7 +13,8 @@ from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
 from gateway.config.tables import Config, Key, Provider, Server, Table, Timeouts
 from gateway.errors import ConfigError
-from gateway.providers import catalog
+from gateway.guard.policy import Policy
+from gateway.providers import catalog, endpoints
 
 _Mistake = tuple[str, str]
 
@@ -44,7 +45,7 @@ def misnamed(value: Any, kind: Any, place: str) -> Iterator[_Mistake]:
             yield from misnamed(each, get_args(kind)[0], f"{place}[{at}]")
     elif origin is Literal and isinstance(value, str) and value not in get_args(kind):
         yield place, _instead(value, get_args(kind), "no such choice")
-    elif isinstance(kind, type) and issubclass(kind, Table) and isinstance(value, dict):
+    elif isinstance(kind, type) and issubclass(kind, Table | Policy) and isinstance(value, dict):
         options = get_type_hints(kind)
         for name, each in value.items():
             below = f"{place}.{name}" if place else name
@@ -71,6 +72,7 @@ _TABLES = {
     "[[providers]]": Provider,
     "[providers.timeouts]": Timeouts,
     "[[keys]]": Key,
+    "[[policies]]": Policy,
 }
 
 
@@ -112,6 +114,7 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
         for place, what in _mistakes_of(provider):
             yield f"providers[{at}].{place}", what
     names = [each.name for each in config.providers]
+    policies = ["default", *(each.name for each in config.policies)]
     yield from _twice("providers", "name", names)
     for at, key in enumerate(config.keys):
         if not key.name.isprintable() or not 0 < len(key.name) <= 64:
@@ -119,9 +122,15 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
         secret = key.secret.reveal()
         if not secret.startswith(PREFIX) or secret == PREFIX:
             yield f"keys[{at}].secret", f"must begin {PREFIX}, so that it is never taken for a provider's key"
+        for index, name in enumerate(key.policies):
+            if name not in policies:
+                yield f"keys[{at}].policies[{index}]", _instead(name, policies, "no such policy")
+        if not key.policies:
+            yield f"keys[{at}].policies", "must name at least one policy"
         for index, name in enumerate(key.providers):
             if not catalog.is_pattern(name) and name not in names:
                 yield f"keys[{at}].providers[{index}]", _instead(name, names, "no such provider")
+    yield from _twice("policies", "name", [each.name for each in config.policies])
     yield from _twice("keys", "name", [each.name for each in config.keys])
     yield from _twice("keys", "secret", [each.secret for each in config.keys])
 
@@ -129,8 +138,9 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
 def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
     if not _NAME.fullmatch(provider.name):
         yield "name", "must be lower-case letters, digits, hyphens, dots and underscores, at most 64"
-    if problem := _url_mistake(provider.base_url):
-        yield "base_url", problem
+    if provider.kind is not None and catalog.named(provider.kind) is None:
+        yield "kind", _instead(provider.kind, [row.name for row in catalog.ROWS], "no such provider is known")
+    yield from _misplaced(provider)
     if provider.api_key is not None and PREFIX in provider.api_key.reveal().lower():
         yield "api_key", "this is a gateway key, which a provider must never see"
     if not provider.models:
@@ -144,6 +154,26 @@ def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
             yield f"headers.{name}", "is set by the gateway; a key goes to api_key"
         elif not (value.isascii() and value.isprintable()):
             yield f"headers.{name}", "must be one line of printable ASCII"
+
+
+def _misplaced(provider: Provider) -> Iterator[_Mistake]:
+    """What its row needs to know where it is."""
+    site = provider.row.site
+    if site in ("bedrock", "vertex") and not provider.region:
+        yield "region", f"missing option: {site} is called in a region, such as {_REGIONS[site]}"
+    elif site == "vertex" and not provider.project:
+        yield "project", "missing option: the Google Cloud project whose models are called"
+    elif not provider.base_url:
+        yield "base_url", "missing option: where the provider is, unless `kind` names one that is known"
+    elif problem := _url_mistake(provider.base_url):
+        yield "base_url", problem
+    try:
+        endpoints.check(provider.row, provider)
+    except ConfigError as error:
+        yield error.param or "base_url", error.message
+
+
+_REGIONS = {"bedrock": "us-east-1", "vertex": "global or europe-west1"}
 
 
 def _url_mistake(url: str) -> str | None:

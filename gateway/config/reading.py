@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.config.mistakes import in_toml, misnamed, mistakes, refuse
 from gateway.config.secret import Secret, resolve
 from gateway.config.tables import Config, Provider
 from gateway.errors import ConfigError
-from gateway.providers import catalog
+from gateway.providers import catalog, endpoints
 
 
 def load(path: str | Path, env: Mapping[str, str]) -> Config:
@@ -51,8 +52,19 @@ def decode(data: dict[str, Any], env: Mapping[str, str], folder: Path) -> Config
         what = in_toml(what)
         hint = f": write [[{place}]]" if what == "expected an array, got a table" else ""
         raise ConfigError(f"{place}: {what}{hint}", param=place) from None
+    config = replace(config, providers=[_placed(each) for each in config.providers])
     refuse(mistakes(config))
     return config
+
+
+def _placed(provider: Provider) -> Provider:
+    """The provider with its base URL, where it need not be written."""
+    if provider.base_url:
+        return provider
+    try:
+        return replace(provider, base_url=endpoints.base_url(provider.row, provider.region))
+    except ConfigError:
+        return provider  # what is wrong with the region is told with the other mistakes
 
 
 def from_environment(env: Mapping[str, str]) -> Config:
@@ -64,12 +76,15 @@ def from_environment(env: Mapping[str, str]) -> Config:
     for row in catalog.ROWS:
         variable = next((each for each in row.key_variables if env.get(each)), None)
         base_url = _filled(row.base_url, env)
+        region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or "" if row.site == "bedrock" else ""
+        if region:
+            base_url = endpoints.base_url(row, region)
         if variable and base_url:
             try:
                 key = Secret(resolve(f"env:{variable}", env, Path()))
             except ValueError as error:
                 raise ConfigError(str(error)) from None
-            providers.append(Provider(name=row.name, base_url=base_url, api_key=key))
+            providers.append(Provider(name=row.name, base_url=base_url, api_key=key, region=region))
     if not providers:
         raise ConfigError(
             "nothing to serve: set OPENAI_API_KEY or another provider's usual variable, or write a "

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
 from gateway.config.tables import Config
-from gateway.providers import catalog
 
 
 def explain(config: Config) -> str:
@@ -23,7 +22,7 @@ def _explained(config: Config) -> Iterator[str]:
     yield ""
     yield "Providers"
     for at, each in enumerate(config.providers):
-        row = catalog.row(each.name, each.base_url)
+        row = each.row
         yield f"  {each.name}: {each.base_url} ({each.dialect or ', '.join(row.dialects)})"
         yield f"    models: {', '.join(each.models)}; also as {each.name}/…"
         if at and "*" in each.models and any("*" in earlier.models for earlier in config.providers[:at]):

@@ -8,7 +8,12 @@ import msgspec
 from msgspec import Meta, field
 
 from gateway.config.secret import Secret
+from gateway.guard.policy import Policy
+from gateway.providers import catalog
 
+DialectName = Literal[
+    "openai_chat", "openai_responses", "openai_completions", "anthropic", "gemini", "bedrock"
+]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
@@ -37,23 +42,46 @@ class Server(Table, frozen=True):
 
 
 class Provider(Table, frozen=True):
+    """`kind` is the name of a known provider, where neither `name` nor `base_url` tells which it is.
+
+    `base_url` may be left out for a known one. `region` and `profile` are for Bedrock, `project`, `region`
+    (its location) and `credentials` (a service account's file) for Vertex AI, `api_version` for Azure's older
+    URLs.
+    """
+
     name: str
-    base_url: str
-    dialect: Literal["openai_chat"] | None = None
+    base_url: str = ""
+    kind: str | None = None
+    dialect: DialectName | None = None
     api_key: Secret | None = None
+    region: str = ""
+    project: str = ""
+    profile: str | None = None
+    credentials: str | None = None
+    api_version: str = ""
     models: list[str] = field(default_factory=lambda: ["*"])
     timeouts: Timeouts = Timeouts()
     headers: dict[str, str] = {}
 
+    @property
+    def row(self) -> catalog.Row:
+        """What is known of it."""
+        return (self.kind and catalog.named(self.kind)) or catalog.row(self.name, self.base_url)
+
 
 class Key(Table, frozen=True):
+    """`policies` are those that the key may name, the first one holds where a request names none."""
+
     name: str
     secret: Secret
     providers: list[str] = field(default_factory=lambda: ["*"])
     models: list[str] = field(default_factory=lambda: ["*"])
+    policies: list[str] = field(default_factory=lambda: ["default"])
+    may_loosen: bool = False
 
 
 class Config(Table, frozen=True):
     server: Server = Server()
     providers: list[Provider] = []
     keys: list[Key] = []
+    policies: list[Policy] = []

@@ -42,7 +42,7 @@ class Answering(Struct):
 
     @property
     def is_same(self) -> bool:
-        return self.provider is self.client
+        return self.provider.name == self.client.name
 
 
 # --- an answer in one piece -------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from gateway.errors import (
 from gateway.providers import catalog
 from gateway.server import telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
+from gateway.server.credentials import authentications
 from gateway.server.handler import Handler, endpoint
 from gateway.server.listener import Runner
 from gateway.server.plain import PlainUpstream
@@ -46,7 +47,7 @@ def create(config: Config, upstream: Upstream) -> web.Application:
         client_max_size=config.server.max_body_bytes,
         handler_args={"access_log": None},
     )
-    app[GATEWAY] = Gateway(config, upstream)
+    app[GATEWAY] = Gateway(config, upstream, authentications(config.providers))
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close_upstream)
     router = app.router

@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
+from gateway.server.credentials import Authentication
 from gateway.wire.http1 import ResponseHead
 
 
@@ -82,10 +83,14 @@ class Call:
 
 @dataclass(slots=True)
 class Gateway:
-    """What every request needs and none changes."""
+    """What every request needs and none changes.
+
+    `authentications` are those of providers whose credentials must be fetched, by the provider's name.
+    """
 
     config: Config
     upstream: Upstream
+    authentications: dict[str, Authentication] = field(default_factory=dict)
     ready: bool = True
 
 

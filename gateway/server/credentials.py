@@ -20,6 +20,7 @@ from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from gateway.config import Provider
 from gateway.errors import (
     AuthenticationFailed,
     ConfigError,
@@ -285,3 +286,14 @@ class _GoogleChain:
         return expiry is not None and expiry.replace(tzinfo=UTC) - datetime.now(UTC) < timedelta(
             seconds=seconds
         )
+
+
+def authentications(providers: Sequence[Provider]) -> dict[str, Authentication]:
+    """By name, how requests to those providers are authenticated that have no key of their own."""
+    found: dict[str, Authentication] = {}
+    for each in providers:
+        if each.api_key is None and each.row.auth == "aws":
+            found[each.name] = AWSSignature(each.name, each.region, profile=each.profile)
+        elif each.api_key is None and each.row.auth == "google":
+            found[each.name] = GoogleToken(each.name, file=each.credentials)
+    return found

@@ -12,7 +12,7 @@ from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Target
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import AuthenticationFailed
-from gateway.providers import catalog
+from gateway.providers import catalog, endpoints
 from gateway.server import headers
 from gateway.server.call import Exchange, Gateway
 
@@ -25,7 +25,11 @@ class Outgoing(Struct):
     body: bytes
 
     async def send(self, gateway: Gateway) -> Exchange:
-        return await gateway.upstream.send(self.url, self.headers, self.body, self.provider.timeouts)
+        sent = self.headers
+        authentication = gateway.authentications.get(self.provider.name)
+        if authentication is not None and not any(name == "authorization" for name, _ in sent):
+            sent = [*sent, *await authentication.headers_for("POST", self.url, sent, self.body)]
+        return await gateway.upstream.send(self.url, sent, self.body, self.provider.timeouts)
 
 
 def prepare(
@@ -40,17 +44,20 @@ def prepare(
 
     `sent` are the client's headers. Raises InvalidRequest for what that dialect cannot say.
     """
-    row = catalog.row(provider.name, provider.base_url)
-    dialect = DIALECTS[catalog.dialect_for(row, provider.dialect, client.name)]
+    row = provider.row
+    name = endpoints.dialect_for(row, provider.dialect, client.name, model)
+    dialect = DIALECTS[name]
     target = Target(model, chat.stream, ask_usage=row.usage_in_stream, provider=row.name)
-    body = dialect.forward(chat, target) if dialect is client else dialect.write(client.read(chat), target)
+    is_same = dialect.name == client.name
+    body = dialect.forward(chat, target) if is_same else dialect.write(client.read(chat), target)
     return Outgoing(
         provider=provider,
         dialect=dialect,
-        url=provider.base_url.rstrip("/") + "/chat/completions",
+        url=endpoints.url_for(row, provider, name, model, chat.stream),
         headers=[
             ("content-type", "application/json"),
             ("accept", dialect.stream_type if chat.stream else "application/json"),
+            *dialect.headers,
             *_credential(caller, provider, row),
             *provider.headers.items(),
             *headers.forwarded(sent),
@@ -63,10 +70,14 @@ def _credential(caller: Caller, provider: Provider, row: catalog.Row) -> list[tu
     """The provider's key: the caller's own, else the configuration's. A local server may need none."""
     secret = caller.provider_credential or (provider.api_key.reveal() if provider.api_key else None)
     if secret is None:
+        if row.auth in ("aws", "google"):
+            return []  # signed, or given a token, when it is sent
         if row.needs_key:
             raise AuthenticationFailed(
                 f"no API key for provider {provider.name}: set api_key in its [[providers]] table, "
                 "or send yours as X-Provider-API-Key"
             )
         return []
-    return [("authorization", f"Bearer {secret}")] if row.auth == "bearer" else [(row.auth, secret)]
+    if row.auth in ("bearer", "aws", "google"):
+        return [("authorization", f"Bearer {secret}")]
+    return [(row.auth, secret)]
