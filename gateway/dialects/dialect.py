@@ -96,6 +96,7 @@ class Dialect(Struct, frozen=True):
     - `scrub(body)`: drops from a whole answer what would still spell out texts that were changed.
     - `rewrite(frame, changes)`: a frame with other texts, b"" if nothing is left that a client would miss.
     - `provider_error(status, raw, retry_after_s)`: an error body, or an error in a stream (status None).
+    - `arrays`: a stream is a JSON array unless the query says `alt=sse`.
     - `headers` go with every request (a version that the dialect demands).
     - `encode_error(facts)`: an error answer's body.
     """
@@ -119,3 +120,4 @@ class Dialect(Struct, frozen=True):
     encode_error: Callable[[dict[str, Any]], bytes]
     stream_type: str = "text/event-stream"
     headers: tuple[tuple[str, str], ...] = ()
+    arrays: bool = False

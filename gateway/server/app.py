@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from ulid import ULID
 
-from gateway.access.keys import identify
 from gateway.config import Config, Proxies, is_loopback
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import (
@@ -27,17 +26,13 @@ from gateway.errors import (
     PermissionDenied,
     SluiceError,
 )
-from gateway.providers import catalog
-from gateway.server import telemetry
+from gateway.server import routes, telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
 from gateway.server.credentials import authentications
-from gateway.server.handler import Handler, endpoint
+from gateway.server.handler import Handler
 from gateway.server.listener import Runner
 from gateway.server.plain import PlainUpstream
 from gateway.server.upstream import Upstream as DirectUpstream
-
-# Other products' paths for the same endpoints, so that a changed host name is enough to move here.
-_PREFIXES = ("/v1", "/api/v1", "/api/v1/proxy")
 
 
 def create(config: Config, upstream: Upstream) -> web.Application:
@@ -50,16 +45,9 @@ def create(config: Config, upstream: Upstream) -> web.Application:
     app[GATEWAY] = Gateway(config, upstream, authentications(config.providers))
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close_upstream)
-    router = app.router
-    for prefix in _PREFIXES:
-        chat_completions = endpoint(OPENAI_CHAT)
-        for start in (prefix, f"{prefix}/{{provider}}", f"{prefix}/{{provider}}/v1"):
-            router.add_post(f"{start}/chat/completions", chat_completions)
-        router.add_get(f"{prefix}/models", models)
-        router.add_get(f"{prefix}/{{provider}}/models", models)
-        router.add_get(f"{prefix}/{{provider}}/v1/models", models)
-    router.add_get("/healthz", healthz)
-    router.add_get("/readyz", readyz)
+    routes.add(app.router)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
     return app
 
 
@@ -72,18 +60,6 @@ async def readyz(request: web.Request) -> web.Response:
     """New requests are welcome; 503 while shutting down."""
     ready = request.app[GATEWAY].ready
     return web.json_response({"status": "ready" if ready else "stopping"}, status=200 if ready else 503)
-
-
-async def models(request: web.Request) -> web.Response:
-    """`GET /v1/models`: what the configuration names and the caller may use."""
-    config = request.app[GATEWAY].config
-    caller = identify(request.headers, request.query, config.keys)
-    providers = catalog.allowed(config.providers, caller.key, request.match_info.get("provider"))
-    data = [
-        {"id": model, "object": "model", "created": 0, "owned_by": owner}
-        for model, owner in catalog.listed(providers, caller.key)
-    ]
-    return web.json_response({"object": "list", "data": data})
 
 
 # --- every request ----------------------------------------------------------------------------------------

@@ -73,7 +73,13 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
         client=dialect,
         outgoing=outgoing.prepare(chat, dialect, provider, model, caller, request.headers),
         scan=scan,
-        head=Head(call.id, chat.model, int(time()), usage=chat.wants_usage),
+        head=Head(
+            call.id,
+            chat.model,
+            int(time()),
+            usage=chat.wants_usage,
+            array=dialect.arrays and request.query.get("alt") != "sse",
+        ),
     )
     try:
         if chat.stream:
