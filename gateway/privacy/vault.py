@@ -13,6 +13,7 @@ caller wrote as `[EMAIL_1]` stays literally that.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 from urllib.parse import quote
 
 import regex
@@ -27,6 +28,7 @@ _TOLERANT = (
     r"|%5B(?P<label>{labels})(?:_|%5F|%20|\+)(?P<number>[0-9]{{1,6}})%5D)"
 )
 LONGEST_PLACEHOLDER = 64
+_OPENINGS = ((r"\[",), ("［",), (r"\\", r"\["), ("%", "5", "[Bb]"))
 _ANY_LABEL = r"[A-Z][A-Z_]{0,40}"
 
 
@@ -36,6 +38,20 @@ def placeholder_core(labels: Iterable[str]) -> str:
 
 
 _ANY = regex.compile(_TOLERANT.format(labels=_ANY_LABEL), regex.IGNORECASE)
+
+
+class Grammar(NamedTuple):
+    """How a request's placeholders are written, for whoever looks for them.
+
+    `openings` are all the ways `core` can begin, each a sequence of regex atoms. `before` and `after` are
+    classes of characters that must not stand beside a placeholder, empty for none.
+    """
+
+    core: str
+    openings: tuple[tuple[str, ...], ...]
+    before: str = ""
+    after: str = ""
+    ignore_case: bool = False
 
 
 class Vault:
@@ -67,6 +83,12 @@ class Vault:
     def labels(self) -> frozenset[str]:
         """The labels of which at least one placeholder was issued."""
         return frozenset(self._next)
+
+    def grammar(self) -> Grammar | None:
+        """The grammar of the placeholders that were issued; None if none was."""
+        if not self._next:
+            return None
+        return Grammar(placeholder_core(self._next), _OPENINGS, ignore_case=True)
 
     def reserve(self, text: str) -> None:
         """Keep numbers that stand in the caller's raw text from being issued."""
