@@ -16,7 +16,7 @@ from bisect import bisect_right
 
 import regex
 
-from gateway.privacy.scanner import Edit, Scan, TextRun
+from gateway.privacy.scanner import Blocked, Edit, Scan, TextRun
 
 # One step inside a string: literal text, an escape (a surrogate pair is one), the closing quote. What
 # matches none of these is an escape that is not all there yet.
@@ -123,17 +123,20 @@ class JsonRun:
         self.edits: list[Edit] = []
 
     def feed(self, piece: str) -> int:
-        self._advance(self._tail + piece, final=False)
+        if self._scan.blocked is None:
+            self._advance(self._tail + piece, final=False)
         return self._decided
 
     def flush(self) -> int:
-        self._advance(self._tail, final=True)
-        self._settle(self._inner.flush())
-        return self._at
+        if self._scan.blocked is None:
+            self._advance(self._tail, final=True)
+        if self._scan.blocked is None:
+            self._settle(self._inner.flush())
+        return self._decided
 
     def _advance(self, raw: str, final: bool) -> None:
         i = 0
-        while i < len(raw):
+        while i < len(raw) and self._scan.blocked is None:
             if not self._in_string:
                 quote = raw.find('"', i)
                 stop = len(raw) if quote < 0 else quote
@@ -181,6 +184,9 @@ class JsonRun:
             self.edits.append(Edit(self._ours(start), self._ours(end), text, lead))
         self._inner.edits.clear()
         self._decided = self._ours(inner_decided)
+        if (blocked := self._scan.blocked) is not None:
+            start, end = self._ours(blocked.start), self._ours(blocked.end)
+            self._scan.blocked = Blocked(blocked.entity, start, end)
 
     def _ours(self, offset: int) -> int:
         theirs, ours = self._marks
@@ -189,7 +195,11 @@ class JsonRun:
 
     def _cross_quote(self) -> None:
         """The inner run ends at a quote and the next one begins behind it."""
+        if self._scan.blocked is not None:
+            return
         self._settle(self._inner.flush())
+        if self._scan.blocked is not None:
+            return
         self._in_string = not self._in_string
         self._at += 1
         self._fed = 0

@@ -6,7 +6,7 @@ unless it hits. Rules that wait for a cue word have gates of their own, in use o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -51,7 +51,10 @@ class Plan:
     )
 
     def __init__(
-        self, rules: tuple[Rule, ...], grammar: Grammar | None = None, actions: Mapping[str, Action] | None = None
+        self,
+        rules: tuple[Rule, ...],
+        grammar: Grammar | None = None,
+        actions: Mapping[str, Action] | None = None,
     ) -> None:
         actions = actions or {}
         acting = [rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")]
@@ -102,7 +105,9 @@ def _cue_words(rules: list[Rule]) -> dict[str, CueWord]:
     gates: dict[frozenset[tuple[str, Opening]], Search] = {}
     cues = {}
     for word, group in by_word.items():
-        openings = frozenset((rule.entity.before, opening) for rule in group for opening in rule.entity.openings)
+        openings = frozenset(
+            (rule.entity.before, opening) for rule in group for opening in rule.entity.openings
+        )
         if openings not in gates:
             gates[openings] = opening_gate(openings)
         cues[word] = CueWord(gates[openings], tuple(group))

@@ -61,7 +61,9 @@ class Rule:
         self.order = order
         self.longest = entity.longest
         core = regex.compile(entity.core)
-        plain = "".join(re.escape(character) for character in _ASCII if core.fullmatch(character, partial=True))
+        plain = "".join(
+            re.escape(character) for character in _ASCII if core.fullmatch(character, partial=True)
+        )
         self.first = plain + (_BEYOND_ASCII if _BEYOND_ASCII in first_characters(entity.openings) else "")
         self.begins = re.compile(f"[{self.first}]").match
         self.head = f"{before}(?=({entity.core}){after})"
@@ -284,7 +286,9 @@ def _opening_words(entity: Entity) -> frozenset[str]:
         return frozenset()
     words = set()
     for opening in entity.openings:
-        plain = "".join(atom[-1] if re.fullmatch(r"\\?[^\w\s]|\w", atom, re.ASCII) else "\0" for atom in opening)
+        plain = "".join(
+            atom[-1] if re.fullmatch(r"\\?[^\w\s]|\w", atom, re.ASCII) else "\0" for atom in opening
+        )
         found = _LETTERS_FIRST.match(plain)
         if found is None or plain[found.end() - 1] == "\0":
             return frozenset()

@@ -81,7 +81,17 @@ class Scan:
     decides anything more, and what is undecided must not be shown. The counts are for metrics.
     """
 
-    __slots__ = ("blocked", "flagged", "plan", "redacted", "replace", "restored", "unresolved", "vault", "withheld")
+    __slots__ = (
+        "blocked",
+        "flagged",
+        "plan",
+        "redacted",
+        "replace",
+        "restored",
+        "unresolved",
+        "vault",
+        "withheld",
+    )
 
     def __init__(self, plan: Plan, replace: Replace, vault: Vault | None = None) -> None:
         self.plan = plan
@@ -151,7 +161,12 @@ class TextRun:
         plan = scan.plan
         if plan.cues:
             self._read_words(text)
-        if self._open is None and not self._cues and self._inside is None and plan.gate(text, self._pos) is None:
+        if (
+            self._open is None
+            and not self._cues
+            and self._inside is None
+            and plan.gate(text, self._pos) is None
+        ):
             pos = len(text)
         else:
             pos = self._advance(final=False)
@@ -223,9 +238,7 @@ class TextRun:
         rules = plan.by_first[text[at]] if at == always else ()
         self._token = at == always
         if self._cues:
-            waiting = {
-                rule for cue in self._cues if cue.first <= base + at <= cue.last for rule in cue.rules
-            }
+            waiting = {rule for cue in self._cues if cue.first <= base + at <= cue.last for rule in cue.rules}
             rules = sorted((*rules, *(rule for rule in waiting if rule.begins(text[at]))), key=_order)
         self._open = [rule for rule in rules if rule.fits(text, at)]
         return at

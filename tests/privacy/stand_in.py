@@ -7,7 +7,7 @@ Some share a word that is common ("number", "id"), some begin with anything that
 from __future__ import annotations
 
 from gateway.privacy.entities import ENTITIES, Entity
-from gateway.privacy.entities.entity import DIGIT, WORD, Kind, spelt
+from gateway.privacy.entities.entity import DIGIT, Kind, spelt
 
 _PREFIXES = (
     "lin_api_ dckr_pat_ shpat_ shpca_ shppa_ sq0atp- sq0csp- EAAA dapi PMAK- figd_ fio-u- glc_ glsa_ hvs. hvb. "
@@ -50,6 +50,7 @@ _COUNTRIES = (
     "philsys hkid rrn mynumber sin tfn abn acn ird ppsn personnummer fodselsnummer cprnr henkilotunnus kennitala amka "
     "afm teudat emirates iqama civil snils inn ogrn"
 ).split()
+_ANY_OPENING = ((r"[A-Za-z0-9_\-+/=.]",),)
 _SHARED = r"(?:number|no|id|code)"
 
 
@@ -62,7 +63,7 @@ def _cued(words: str, kind: Kind, core: str, index: int) -> Entity:
         kind=kind,
         core=core,
         longest=128,
-        openings=((r"[^\s\"'<>]",),) if "[^" in core else WORD,
+        openings=((r"[^\s\"'<>]",),) if "[^" in core else _ANY_OPENING,
         cue=rf"(?i:\b(?:{named})\b(?:[ _-]{_SHARED}\b\.?)?[\"']?(?:\ is)?[\s:=#\"']{{1,4}})",
         words=frozenset(words.split()),
     )
