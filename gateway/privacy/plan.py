@@ -6,9 +6,10 @@ unless it hits. Rules that wait for a cue word have gates of their own, in use o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 import regex
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ Action = Literal["allow", "flag", "redact", "block"]
 # How far back a URL may begin that would carry a restored value away.
 URL_REACH = 2048
 # Flagged rows look at text that has gone by, so many characters at a time.
-FLAG_STRIDE = 128
+FLAG_STRIDE = 64
 
 
 class CueWord(NamedTuple):
@@ -52,39 +53,75 @@ class Plan:
 
     def __init__(
         self,
-        rules: tuple[Rule, ...],
+        rules: Iterable[Rule],
         grammar: Grammar | None = None,
-        actions: Mapping[str, Action] | None = None,
+        actions: Mapping[str, Action] = MappingProxyType({}),
     ) -> None:
-        actions = actions or {}
+        rules = tuple(rules)
         acting = [rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")]
         self.blocked = frozenset(name for name, action in actions.items() if action == "block")
-        waiting = [rule for rule in acting if rule.entity.cue and rule.entity.words]
-        always = [rule for rule in acting if not (rule.entity.cue and rule.entity.words)]
-        openings = [(rule.entity.before, opening) for rule in always for opening in rule.entity.openings]
+        self.by_first, self.cues = _told_apart(tuple(acting))
+        openings = _openings_of(rule for rule in acting if not _waits(rule))
         self.left = 2 * LEFT_CONTEXT
         self.placeholder: Search | None = None
         self.maybe_placeholder: Search | None = None
         self.whole_words = False
-        if grammar is not None:
-            openings += [(grammar.before, opening) for opening in _openings(grammar)]
+        if grammar is None:
+            self.gate = _gate(openings)
+        else:
+            own = frozenset((grammar.before, opening) for opening in _openings(grammar))
+            self.whole_words = bool(grammar.after)
+            # Tokens begin alike in every request, words do not: a gate for both is not worth compiling.
+            self.gate = (
+                _earlier(_gate(openings), opening_gate(own)) if grammar.after else _gate(openings | own)
+            )
             before = f"(?<!{grammar.before})" if grammar.before else ""
             after = f"(?!{grammar.after})" if grammar.after else ""
             flags = regex.IGNORECASE if grammar.ignore_case else 0
             self.placeholder = regex.compile(f"{before}(?:{grammar.core}){after}", flags).match
             self.maybe_placeholder = regex.compile(f"{before}(?:{grammar.core})", flags).fullmatch
-            self.whole_words = bool(grammar.after)
             self.left = URL_REACH
-        self.gate = opening_gate(openings)
-        self.by_first = ByFirst(always)
-        self.cues = _cue_words(waiting)
         self.flagged: Rules | None = None
         self.flagged_reach = 0
-        if flagged := [rule for rule in rules if actions.get(rule.entity.name) == "flag"]:
-            # A secret's opening is all of it that is looked at where nothing is hidden.
-            self.flagged = combine(Rule(replace(rule.entity, until=""), rule.order) for rule in flagged)
+        if flagged := tuple(rule for rule in rules if actions.get(rule.entity.name) == "flag"):
+            self.flagged = _only_seen(flagged)
             self.flagged_reach = max(rule.longest for rule in flagged) + 1
             self.left = max(self.left, self.flagged_reach + FLAG_STRIDE + 2 * LEFT_CONTEXT)
+
+
+def _waits(rule: Rule) -> bool:
+    return bool(rule.entity.cue and rule.entity.words)
+
+
+@lru_cache(maxsize=64)
+def _told_apart(rules: tuple[Rule, ...]) -> tuple[ByFirst, dict[str, CueWord]]:
+    """Rules that may begin anywhere, by how; and those that wait for a word, by it."""
+    return ByFirst(rule for rule in rules if not _waits(rule)), _cue_words(list(filter(_waits, rules)))
+
+
+@lru_cache(maxsize=64)
+def _only_seen(rules: tuple[Rule, ...]) -> Rules:
+    """The rules for flagging: of a secret, its opening is all that is looked at."""
+    return combine(Rule(replace(rule.entity, until=""), rule.order) for rule in rules)
+
+
+@lru_cache(maxsize=1024)
+def _gate(openings: frozenset[tuple[str, Opening]]) -> Search:
+    return opening_gate(openings)
+
+
+def _earlier(first: Search, second: Search) -> Search:
+    def search(text: str, at: int) -> Any:
+        one, other = first(text, at), second(text, at)
+        if one is None or other is None:
+            return one or other
+        return one if one.start() <= other.start() else other
+
+    return search
+
+
+def _openings_of(rules: Iterable[Rule]) -> frozenset[tuple[str, Opening]]:
+    return frozenset((rule.entity.before, opening) for rule in rules for opening in rule.entity.openings)
 
 
 def _openings(grammar: Grammar) -> list[Opening]:
@@ -102,24 +139,15 @@ def _cue_words(rules: list[Rule]) -> dict[str, CueWord]:
     for rule in rules:
         for word in rule.entity.words:
             by_word.setdefault(word, []).append(rule)
-    gates: dict[frozenset[tuple[str, Opening]], Search] = {}
-    cues = {}
-    for word, group in by_word.items():
-        openings = frozenset(
-            (rule.entity.before, opening) for rule in group for opening in rule.entity.openings
-        )
-        if openings not in gates:
-            gates[openings] = opening_gate(openings)
-        cues[word] = CueWord(gates[openings], tuple(group))
-    return cues
-
-
-_NO_ACTIONS: Mapping[str, Action] = {}
+    return {word: CueWord(_gate(_openings_of(group)), tuple(group)) for word, group in by_word.items()}
 
 
 def plan_for(
-    rules: tuple[Rule, ...], grammar: Grammar | None = None, actions: Mapping[str, Action] = _NO_ACTIONS
+    rules: tuple[Rule, ...],
+    grammar: Grammar | None = None,
+    actions: Mapping[str, Action] = MappingProxyType({}),
 ) -> Plan:
+    """The plan for these, made once."""
     return _plan_for(rules, grammar, frozenset(actions.items()))
 
 

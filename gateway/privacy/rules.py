@@ -60,11 +60,10 @@ class Rule:
         self.entity = entity
         self.order = order
         self.longest = entity.longest
-        core = regex.compile(entity.core)
-        plain = "".join(
-            re.escape(character) for character in _ASCII if core.fullmatch(character, partial=True)
-        )
-        self.first = plain + (_BEYOND_ASCII if _BEYOND_ASCII in first_characters(entity.openings) else "")
+        begins = regex.compile(entity.core).fullmatch
+        self.first = "".join(re.escape(each) for each in _ASCII if begins(each, partial=True))
+        if _BEYOND_ASCII in first_characters(entity.openings):
+            self.first += _BEYOND_ASCII
         self.begins = re.compile(f"[{self.first}]").match
         self.head = f"{before}(?=({entity.core}){after})"
         self.match = _compile(f"{before}(?:{entity.core}){after}").match
@@ -214,7 +213,7 @@ def _spelt_search(rules: Iterable[Rule]) -> Search:
 
 
 class Nearby(NamedTuple):
-    """Rules that are looked for near their words: where a word may begin, counted from a match's beginning."""
+    """Rules that are looked for near their words: where these may begin, counted from where a match does."""
 
     probe: Probe
     earliest: int
@@ -277,6 +276,7 @@ def combine(some: Iterable[Rule]) -> Rules:
     return rules
 
 
+_PLAIN_ATOM = re.compile(r"\\?[^\w\s]|\w", re.ASCII)
 _LETTERS_FIRST = re.compile(r"([A-Za-z]{2,})[^A-Za-z]")
 
 
@@ -286,9 +286,7 @@ def _opening_words(entity: Entity) -> frozenset[str]:
         return frozenset()
     words = set()
     for opening in entity.openings:
-        plain = "".join(
-            atom[-1] if re.fullmatch(r"\\?[^\w\s]|\w", atom, re.ASCII) else "\0" for atom in opening
-        )
+        plain = "".join(atom[-1] if _PLAIN_ATOM.fullmatch(atom) else "\0" for atom in opening)
         found = _LETTERS_FIRST.match(plain)
         if found is None or plain[found.end() - 1] == "\0":
             return frozenset()

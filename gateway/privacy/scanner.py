@@ -161,15 +161,8 @@ class TextRun:
         plan = scan.plan
         if plan.cues:
             self._read_words(text)
-        if (
-            self._open is None
-            and not self._cues
-            and self._inside is None
-            and plan.gate(text, self._pos) is None
-        ):
-            pos = len(text)
-        else:
-            pos = self._advance(final=False)
+        busy = self._cues or self._open is not None or self._inside is not None
+        pos = self._advance(final=False) if busy or plan.gate(text, self._pos) else len(text)
         if plan.flagged is not None and pos - self._flagged > plan.flagged_reach + FLAG_STRIDE:
             self._flag(pos, pos - plan.flagged_reach)
         if pos > plan.left + _FORGET_STRIDE:  # a copy a token would cost more than the memory
@@ -223,7 +216,7 @@ class TextRun:
             pos = end
 
     def _open_next(self, pos: int) -> int:
-        """The next position where something may begin; sets `_open` to the rules that may, None at the end."""
+        """The next position where something may begin, and `_open` the rules that may; else the end."""
         text, base, plan = self._text, self._base, self._scan.plan
         hit = plan.gate(text, pos)
         always = at = len(text) if hit is None else hit.start()
@@ -235,11 +228,11 @@ class TextRun:
                     at = hit.start()
         if at == len(text):
             return at
-        rules = plan.by_first[text[at]] if at == always else ()
         self._token = at == always
+        rules: Sequence[Rule] = plan.by_first[text[at]] if at == always else ()
         if self._cues:
-            waiting = {rule for cue in self._cues if cue.first <= base + at <= cue.last for rule in cue.rules}
-            rules = sorted((*rules, *(rule for rule in waiting if rule.begins(text[at]))), key=_order)
+            near = {rule for cue in self._cues if cue.first <= base + at <= cue.last for rule in cue.rules}
+            rules = sorted((*rules, *(rule for rule in near if rule.begins(text[at]))), key=_order)
         self._open = [rule for rule in rules if rule.fits(text, at)]
         return at
 
@@ -318,7 +311,7 @@ class TextRun:
     # --- what waits for cue words ---
 
     def _read_words(self, text: str) -> None:
-        """Note the cue words that have ended. A word at the end of the text may not have: it is read again."""
+        """Note the cue words that have ended. One at the end of the text may not have: it is read again."""
         cues = self._scan.plan.cues
         folded = fold(text[self._read :])
         words = words_of(folded)

@@ -64,8 +64,8 @@ def test_the_law_catches_a_word_that_is_missing() -> None:
 def test_any_stretch_finds_the_same(name: str, stretch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rules = compile_rules(TABLES[name])
     for text in PASSAGES[name][:20]:
-        whole = find_between(text, rules, 0, len(text), spans := [])
-        assert whole == len(text)
+        spans: list[Span] = []
+        assert find_between(text, rules, 0, len(text), spans) == len(text)
         monkeypatch.setattr(search, "STRETCH", stretch)
         assert find(text, rules) == spans
 
@@ -124,7 +124,6 @@ CUED = Entity(
         ("pins 1234", False),
         ("spin 1234", False),
         ("pin 12345", False),
-        ("pin 1234", True),
         ("pin: 1234", False),
         ("1234 pin", False),
     ],

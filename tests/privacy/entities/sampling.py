@@ -73,15 +73,16 @@ def _fitting(members: Any, negated: bool) -> str:
 
 def _is_member(character: str, kind: Any, value: Any) -> bool:
     if kind is op.LITERAL:
-        return ord(character) == value
+        return bool(ord(character) == value)
     if kind is op.RANGE:
         return bool(value[0] <= ord(character) <= value[1])
     digit, space, word = character.isdigit(), character.isspace(), character.isalnum() or character == "_"
-    return {
+    categories: dict[Any, bool] = {
         op.CATEGORY_DIGIT: digit,
         op.CATEGORY_NOT_DIGIT: not digit,
         op.CATEGORY_SPACE: space,
         op.CATEGORY_NOT_SPACE: not space,
         op.CATEGORY_WORD: word,
         op.CATEGORY_NOT_WORD: not word,
-    }[value]
+    }
+    return categories[value]
