@@ -6,7 +6,8 @@ unless it hits. Rules that wait for a cue word have gates of their own, in use o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -26,10 +27,13 @@ FLAG_STRIDE = 64
 
 
 class CueWord(NamedTuple):
-    """The rules that wait for a word, and their gate."""
+    """The rules that wait for a word (or for a letter of another script), and their gate."""
 
     gate: Search
     rules: tuple[Rule, ...]
+
+
+Script = tuple[Callable[[str], Iterable[re.Match[str]]], CueWord]
 
 
 class Plan:
@@ -48,6 +52,7 @@ class Plan:
         "left",
         "maybe_placeholder",
         "placeholder",
+        "scripts",
         "whole_words",
     )
 
@@ -60,7 +65,7 @@ class Plan:
         rules = tuple(rules)
         acting = [rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")]
         self.blocked = frozenset(name for name, action in actions.items() if action == "block")
-        self.by_first, self.cues = _told_apart(tuple(acting))
+        self.by_first, self.cues, self.scripts = _told_apart(tuple(acting))
         openings = _openings_of(rule for rule in acting if not _waits(rule))
         self.left = 2 * LEFT_CONTEXT
         self.placeholder: Search | None = None
@@ -90,13 +95,23 @@ class Plan:
 
 
 def _waits(rule: Rule) -> bool:
-    return bool(rule.entity.cue and rule.entity.words)
+    return bool(rule.entity.cue and (rule.entity.words or rule.of_script))
 
 
 @lru_cache(maxsize=64)
-def _told_apart(rules: tuple[Rule, ...]) -> tuple[ByFirst, dict[str, CueWord]]:
-    """Rules that may begin anywhere, by how; and those that wait for a word, by it."""
-    return ByFirst(rule for rule in rules if not _waits(rule)), _cue_words(list(filter(_waits, rules)))
+def _told_apart(rules: tuple[Rule, ...]) -> tuple[ByFirst, dict[str, CueWord], tuple[Script, ...]]:
+    """Rules that may begin anywhere, by how; that wait for a word, by it; for a letter, by its class."""
+    always = ByFirst(rule for rule in rules if not _waits(rule))
+    waiting = [rule for rule in rules if _waits(rule)]
+    by_sign: dict[str, list[Rule]] = {}
+    for rule in waiting:
+        if not rule.entity.words:
+            by_sign.setdefault(rule.entity.sign, []).append(rule)
+    scripts = tuple(
+        (re.compile(sign).finditer, CueWord(_gate(_openings_of(group)), tuple(group)))
+        for sign, group in by_sign.items()
+    )
+    return always, _cue_words(waiting), scripts
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,8 @@ characters. `re` looks and `regex` says what is still possible: `re` searches se
 no more than the cue is long.
 
 Rows are looked for together where that is cheaper (`Probe`), and rows with `words` only near one of their
-words. What is asked of the table: words of a row with a cue stand in the cue, and end before the match.
+words. What is asked of the table: words of a row with a cue stand in the cue, and end before the match. So
+does the sign of a row with a cue and without words, if it is a class of letters of other scripts.
 
 How patterns are laid out here decides what the scanner costs. `re` skips ahead in C only to a character or
 a class that a pattern begins with, so every search does: it takes one character that may come first, and
@@ -30,6 +31,7 @@ from gateway.privacy.entities import LEFT_CONTEXT, Entity
 Opening = tuple[str, ...]
 Search = Callable[..., Any]
 _ASCII = "".join(map(chr, range(128)))
+_ONE_CLASS = re.compile(r"\[[^\]\[]+\]")
 _BEYOND_ASCII = r"\x80-\U0010ffff"
 # A cut word is read as a shorter one; it then stands farther from the place than any row allows.
 _LONGEST_WORD = 2 * LEFT_CONTEXT
@@ -49,6 +51,7 @@ class Rule:
         "head",
         "longest",
         "match",
+        "of_script",
         "order",
         "until",
         "veto",
@@ -60,6 +63,8 @@ class Rule:
         self.entity = entity
         self.order = order
         self.longest = entity.longest
+        # A sign that no ASCII text holds is the script of a cue that has no ASCII words.
+        self.of_script = bool(_ONE_CLASS.fullmatch(entity.sign) and not re.search(entity.sign, _ASCII))
         begins = regex.compile(entity.core).fullmatch
         self.first = "".join(re.escape(each) for each in _ASCII if begins(each, partial=True))
         if _BEYOND_ASCII in first_characters(entity.openings):

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import regex
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
-from gateway.privacy.plan import FLAG_STRIDE, URL_REACH, Action, Plan, plan_for
+from gateway.privacy.plan import FLAG_STRIDE, URL_REACH, Action, CueWord, Plan, plan_for
 from gateway.privacy.rules import Rule, Search, compile_rules, fold, word_places, words_of
 from gateway.privacy.search import Span, find, find_between, find_in_steps
 from gateway.privacy.vault import Vault
@@ -159,7 +159,7 @@ class TextRun:
             return self._base + self._pos
         text = self._text = self._text + piece
         plan = scan.plan
-        if plan.cues:
+        if plan.cues or plan.scripts:
             self._read_words(text)
         busy = self._cues or self._open is not None or self._inside is not None
         pos = self._advance(final=False) if busy or plan.gate(text, self._pos) else len(text)
@@ -322,11 +322,23 @@ class TextRun:
                 for word in word_places(folded):
                     known = cues.get(word[0])
                     if known is not None and word.end() < len(folded):
-                        last = start + word.start() + LEFT_CONTEXT
-                        self._cues.append(_Cue(start + word.end(), last, known.gate, known.rules))
+                        self._note(start + word.end(), start + word.start() + LEFT_CONTEXT, known)
             if text[-1] in ascii_letters:
                 tail = min(len(words[-1]), LEFT_CONTEXT)
+        if not folded.isascii():
+            for letters, waiting in self._scan.plan.scripts:
+                if places := [letter.start() for letter in letters(text[self._read :])]:
+                    start = self._base + self._read
+                    self._note(start + places[0] + 1, start + places[-1] + LEFT_CONTEXT, waiting)
         self._read = len(text) - tail
+
+    def _note(self, first: int, last: int, known: CueWord) -> None:
+        """Rules that wait may match from `first` to `last`. Where they may already, it only lasts longer."""
+        for index, cue in enumerate(self._cues):
+            if cue.rules is known.rules and cue.last >= first:
+                self._cues[index] = cue._replace(first=min(cue.first, first), last=max(cue.last, last))
+                return
+        self._cues.append(_Cue(first, last, known.gate, known.rules))
 
     # --- what is only flagged ---
 

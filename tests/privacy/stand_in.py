@@ -69,6 +69,20 @@ def _cued(words: str, kind: Kind, core: str, index: int) -> Entity:
     )
 
 
+def _foreign(index: int) -> Entity:
+    """A row whose cue has no ASCII words, only a script."""
+    return Entity(
+        name=f"FOREIGN_{index}",
+        label="FOREIGN",
+        kind="government",
+        core=rf"[A-Za-z0-9][0-9]{{{6 + index}}}",
+        longest=16,
+        openings=((r"[A-Za-z0-9]",),),
+        cue=r"(?:番号|инн|주민등록)[^\x00-\x7f]{0,12}[\W_]{0,12}",
+        sign="[Ͱ-ӿ가-힣一-鿿]",
+    )
+
+
 def _common(index: int) -> Entity:
     """A row whose author had no better word than one that every text holds."""
     return Entity(
@@ -102,5 +116,6 @@ STAND_IN: tuple[Entity, ...] = (
     *map(_prefixed, _PREFIXES),
     *(_cued(words, kind, core, at) for at, (words, (kind, core)) in enumerate(_CUED.items())),
     *(_cued(word, "government", r"[0-9]{2,4}(?:[ .-]?[0-9]{2,4}){2,4}", 100 + at) for at, word in enumerate(_COUNTRIES)),
+    *map(_foreign, range(6)),
     *map(_common, range(8)),
 )  # fmt: skip

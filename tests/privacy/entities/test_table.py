@@ -72,6 +72,14 @@ def _words(entity: Entity) -> str | None:
     return None
 
 
+def _script(entity: Entity) -> str | None:
+    if entity.cue and not entity.words and Rule(entity, 0).of_script:
+        for cue, _ in rows.candidates(entity, SAMPLES):
+            if not re.search(entity.sign, cue):
+                return "a cue is without a letter of its script"
+    return None
+
+
 def _longest(entity: Entity) -> str | None:
     extend = Rule(entity, 0).extend
     for _, core in rows.candidates(entity, SAMPLES):
@@ -84,7 +92,7 @@ def _longest(entity: Entity) -> str | None:
     return None
 
 
-CHECKS = (_pattern, _openings, _sign, _words, _longest)
+CHECKS = (_pattern, _openings, _sign, _words, _script, _longest)
 
 
 @every_row
@@ -124,6 +132,7 @@ WRONG = {
     "a look-ahead": _row(core="[A-C][0-9]{4}(?! )"),
     "a look-behind": _row(core="(?<!x)[A-C][0-9]{4}"),
     "an anchor": _row(core=r"\b[A-C][0-9]{4}"),
+    "its script": _row(cue="(?:номер|x) ?", words=frozenset(), sign="[а-я]"),
     "no end": _row(core="[A-C][0-9]+"),
 }
 
