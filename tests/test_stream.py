@@ -13,14 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import stream as stream_module
 from gateway.chat import Lane
 from gateway.dialects.dialect import Head
 from gateway.dialects.openai_chat import OPENAI_CHAT, decode
 from gateway.errors import ProviderTimeout, SluiceError
-from gateway.privacy.redact import answer_scan
+from gateway.privacy.redact import ANSWER_RULES, answer_scan
+from gateway.privacy.scanner import Scan, plan_for
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
+from gateway.stream import lanes as stream_lanes
+from gateway.stream import response as stream_response
 from tests.conftest import needs_shared
 from tests.dialects import recorded
 from tests.privacy import texts
@@ -186,11 +188,11 @@ def test_every_cut_of_tool_arguments() -> None:
 
 
 def test_the_law_catches_a_stream_that_restores_frame_by_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Hasty(stream_module._LaneState):
+    class Hasty(stream_lanes.LaneState):
         def settle(self, decided: int) -> None:
             super().settle(self.run.flush())
 
-    monkeypatch.setattr(stream_module, "_LaneState", Hasty)
+    monkeypatch.setattr(stream_response, "LaneState", Hasty)
     assert text_of(run([chunk({"content": "[PERS"}), chunk({"content": "ON_1]"}), STOP, DONE])) != ADA
 
 
@@ -445,6 +447,39 @@ def test_what_comes_behind_the_end_mark_is_no_error() -> None:
     stream.feed(chunk({"content": "Hi"}) + STOP + DONE)
     assert stream.fail(ProviderTimeout("idle")) == b""
     assert stream.error is None
+
+
+CARD = "4111 1111 1111 1111"
+
+
+def blocking() -> ResponseStream:
+    scan = Scan(
+        plan_for(ANSWER_RULES, vault().grammar(), {"CREDIT_CARD": "block"}), lambda entity, _: "", vault()
+    )
+    return ResponseStream(scan, OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1))
+
+
+@pytest.mark.parametrize("kind", ["content", "reasoning_content", "refusal"])
+@pytest.mark.parametrize("size", range(1, 24))
+def test_law_3_a_blocked_match_never_begins_to_go_out(kind: str, size: int) -> None:
+    text = f"Dear [PERSON_1], the card is {CARD}, keep it."
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    frames = [chunk({kind: piece}) for piece in pieces] + [chunk({}, finish="stop"), DONE]
+    stream = blocking()
+    out = run(frames, stream)
+    assert "4" not in "".join(lanes(out).values())
+    assert stream.error is not None
+    assert error_in(out)["type"] == "policy_violation"
+    assert stream.ended
+    assert stream.feed(chunk({kind: "more"})) == b""
+
+
+def test_a_match_that_only_the_end_decides_is_blocked_too() -> None:
+    for end in ([chunk({}, finish="stop"), DONE], [DONE], []):
+        out = run([chunk({"content": "the card is "}), chunk({"content": CARD}), *end], blocking())
+        assert "4" not in text_of(out)
+    out = run([chunk({"content": "the card is "}), chunk({"content": CARD}), DONE], blocking())
+    assert error_in(out)["type"] == "policy_violation"
 
 
 @given(st.binary(max_size=200), st.booleans())

@@ -39,7 +39,8 @@ Script = tuple[Callable[[str], Iterable[re.Match[str]]], CueWord]
 class Plan:
     """`actions` says what to do by entity name; "redact" is meant where it says nothing.
 
-    `left` is how much text behind the decided position must be kept in sight.
+    `left` is how much text behind the decided position must be kept in sight, `signed` the same plan without
+    placeholders.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Plan:
         "maybe_placeholder",
         "placeholder",
         "scripts",
+        "signed",
         "whole_words",
     )
 
@@ -86,6 +88,7 @@ class Plan:
             self.placeholder = regex.compile(f"{before}(?:{grammar.core}){after}", flags).match
             self.maybe_placeholder = regex.compile(f"{before}(?:{grammar.core})", flags).fullmatch
             self.left = URL_REACH
+        self.signed = self if grammar is None else plan_for(rules, None, actions)
         self.flagged: Rules | None = None
         self.flagged_reach = 0
         if flagged := tuple(rule for rule in rules if actions.get(rule.entity.name) == "flag"):

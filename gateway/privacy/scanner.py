@@ -111,17 +111,13 @@ class _Cue(NamedTuple):
     rules: tuple[Rule, ...]
 
 
-def unrestoring(scan: Scan) -> Scan:
-    """The same rules for texts whose placeholders stay: what the provider signed must come back as it was."""
-    return Scan(plan_for(scan.plan.rules, frozenset()), scan.replace)
-
-
 class TextRun:
     """One run of text, in pieces.
 
     `feed` takes the next piece and returns how many characters of the run are decided; `flush` decides the
     rest. `edits` collects what to change, in order; whoever applies an edit removes it. `context` stands
-    before the run, is seen by look-behind, and is never changed.
+    before the run, is seen by look-behind, and is never changed. In a `signed` run placeholders stay: what
+    the provider signed must come back as it was.
     """
 
     __slots__ = (
@@ -130,6 +126,7 @@ class TextRun:
         "_flagged",
         "_inside",
         "_open",
+        "_plan",
         "_pos",
         "_read",
         "_scan",
@@ -139,8 +136,9 @@ class TextRun:
         "edits",
     )
 
-    def __init__(self, scan: Scan, context: str = "") -> None:
+    def __init__(self, scan: Scan, context: str = "", *, signed: bool = False) -> None:
         self._scan = scan
+        self._plan = scan.plan.signed if signed else scan.plan
         self._text = context
         self._base = -len(context)  # the run's offset of `_text[0]`; the others count in `_text`
         self._pos = len(context)  # what is before it is decided
@@ -158,7 +156,7 @@ class TextRun:
         if scan.blocked is not None:
             return self._base + self._pos
         text = self._text = self._text + piece
-        plan = scan.plan
+        plan = self._plan
         if plan.cues or plan.scripts:
             self._read_words(text)
         busy = self._cues or self._open is not None or self._inside is not None
@@ -187,7 +185,7 @@ class TextRun:
 
     def _advance(self, final: bool) -> int:
         """Decide as much as can be decided; the position in `_text` up to which that is."""
-        pos, plan, scan = self._pos, self._scan.plan, self._scan
+        pos, plan, scan = self._pos, self._plan, self._scan
         while True:
             if self._inside is not None:
                 pos = self._swallow(self._inside, pos, final)
@@ -217,7 +215,7 @@ class TextRun:
 
     def _open_next(self, pos: int) -> int:
         """The next position where something may begin, and `_open` the rules that may; else the end."""
-        text, base, plan = self._text, self._base, self._scan.plan
+        text, base, plan = self._text, self._base, self._plan
         hit = plan.gate(text, pos)
         always = at = len(text) if hit is None else hit.start()
         if self._cues:
@@ -256,7 +254,7 @@ class TextRun:
             if not end:
                 continue
             start = at + rule.entity.keep
-            if rule.entity.name in scan.plan.blocked:
+            if rule.entity.name in self._plan.blocked:
                 self._flag(at, at)
                 scan.blocked = Blocked(rule.entity, self._base + start, self._base + end)
                 return at
@@ -305,14 +303,14 @@ class TextRun:
     def _edit(self, start: int, stop: int, text: str) -> None:
         lead = self._text[max(0, start - 8) : start].rstrip()[-1:]
         self.edits.append(Edit(self._base + start, self._base + stop, text, lead))
-        if self._scan.plan.flagged is not None:
+        if self._plan.flagged is not None:
             self._taken.append((self._base + start, self._base + stop))
 
     # --- what waits for cue words ---
 
     def _read_words(self, text: str) -> None:
         """Note the cue words that have ended. One at the end of the text may not have: it is read again."""
-        cues = self._scan.plan.cues
+        cues = self._plan.cues
         folded = fold(text[self._read :])
         words = words_of(folded)
         tail = 0
@@ -326,7 +324,7 @@ class TextRun:
             if text[-1] in ascii_letters:
                 tail = min(len(words[-1]), LEFT_CONTEXT)
         if not folded.isascii():
-            for letters, waiting in self._scan.plan.scripts:
+            for letters, waiting in self._plan.scripts:
                 if places := [letter.start() for letter in letters(text[self._read :])]:
                     start = self._base + self._read
                     self._note(start + places[0] + 1, start + places[-1] + LEFT_CONTEXT, waiting)
@@ -344,7 +342,7 @@ class TextRun:
 
     def _flag(self, known: int, stop: int) -> None:
         """Count the flagged matches that begin before `stop`; they end by `known`, what acts before it is."""
-        plan, base = self._scan.plan, self._base
+        plan, base = self._plan, self._base
         if plan.flagged is None:
             return
         spans: list[Span] = []

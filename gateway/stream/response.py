@@ -15,10 +15,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from gateway.chat import (
     Annotation,
@@ -30,75 +26,20 @@ from gateway.chat import (
     Lane,
     LaneEnd,
     Logprobs,
-    Path,
     Sealed,
     Text,
     Usage,
 )
 from gateway.dialects.dialect import Classify, Dialect, Head
-from gateway.errors import ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
+from gateway.errors import PolicyViolation, ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
 from gateway.privacy.json_run import JsonRun, SniffRun
 from gateway.privacy.redact import restore_body
-from gateway.privacy.scanner import Scan, TextRun, unrestoring
+from gateway.privacy.scanner import Scan, TextRun
+from gateway.stream.lanes import LaneState, Waiting
 from gateway.wire.sse import Frame
 
 OVERTAKE_AFTER = 16
 _NO_FRAME = Frame(b"")
-
-
-class _Waiting(Struct, gc=False):
-    """A frame, or one event of it, that cannot go yet.
-
-    How many of its texts are undecided, and what has changed in them by path.
-    """
-
-    frame: Frame
-    event: Event | None = None
-    undecided: int = 0
-    changes: dict[Path, str] | None = None
-
-
-class _LaneState:
-    """A lane's run, and the pieces of it that stand in waiting frames."""
-
-    __slots__ = ("changed", "fed", "pieces", "run")
-
-    def __init__(self, run: TextRun | JsonRun | SniffRun) -> None:
-        self.run = run
-        self.fed = 0
-        self.changed = False
-        self.pieces: deque[tuple[_Waiting, Text, int]] = deque()  # the piece and its offset in the run
-
-    def settle(self, decided: int) -> None:
-        """Make the edits in every piece that is decided now.
-
-        What an edit puts in goes where it begins; the rest of the pieces it covers loses its text.
-        """
-        edits = self.run.edits
-        while self.pieces:
-            waiting, piece, start = self.pieces[0]
-            end = start + len(piece.text)
-            if end > decided:
-                return
-            self.pieces.popleft()
-            waiting.undecided -= 1
-            if not edits or edits[0].start >= end:
-                continue
-            kept: list[str] = []
-            at = start
-            while edits and edits[0].start < end:
-                edit = edits[0]
-                if edit.start >= start:
-                    kept += piece.text[at - start : edit.start - start], edit.text
-                at = min(edit.end, end)
-                if edit.end > end:
-                    break
-                edits.pop(0)
-            kept.append(piece.text[at - start :])
-            self.changed = True
-            if waiting.changes is None:
-                waiting.changes = {}
-            waiting.changes[piece.path] = "".join(kept)
 
 
 class ResponseStream:
@@ -132,7 +73,6 @@ class ResponseStream:
         self.error: SluiceError | None = None
         self.frames = 0
         self.held = 0
-        self._signed_scan = unrestoring(scan)
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
         self._take = self._take_passing if self._passing else self._take_translating
@@ -142,8 +82,8 @@ class ResponseStream:
         self._splitter = provider.splitter(max_frame_bytes)
         self._decoder = provider.decoder()
         self._encoder = client.encoder(head)
-        self._lanes: dict[Lane, _LaneState] = {}
-        self._queue: deque[_Waiting] = deque()
+        self._lanes: dict[Lane, LaneState] = {}
+        self._queue: deque[Waiting] = deque()
         self._overtaking = False
         self._choices: set[int] = set()
         self._finished: set[int] = set()
@@ -160,7 +100,7 @@ class ResponseStream:
         try:
             for frame in self._splitter.feed(data):
                 self._take(frame, out)
-        except ProviderError as error:
+        except (ProviderError, PolicyViolation) as error:
             out.append(self.fail(error))
         return out[0] if len(out) == 1 else b"".join(out)
 
@@ -170,7 +110,7 @@ class ResponseStream:
         self._passing = False
         try:
             self._translate(events, _NO_FRAME, out)
-        except ProviderError as error:
+        except (ProviderError, PolicyViolation) as error:
             out.append(self.fail(error))
         return b"".join(out) + self.flush()
 
@@ -179,7 +119,7 @@ class ResponseStream:
         if self.ended:
             return b""
         out: list[bytes] = []
-        fault: ProviderError | None = None
+        fault: SluiceError | None = None
         unfinished_line = b""
         try:
             for frame in self._splitter.flush():
@@ -189,12 +129,14 @@ class ResponseStream:
                     self._take(frame, out)
         except ProviderGarbage:
             fault = UpstreamTruncated("the provider closed the stream within an event")
-        except ProviderError as error:
+        except (ProviderError, PolicyViolation) as error:
             fault = error
         if fault is None and not self.done and not (self._finished and self._finished >= self._choices):
             fault = UpstreamTruncated("the provider closed the stream before the answer was finished")
         if fault is None:
             self._decide_lanes(None)
+            fault = self._violation()
+        if fault is None:
             self._release(out, everything=True)
             if self._passing:
                 out.append(unfinished_line)
@@ -210,7 +152,8 @@ class ResponseStream:
     def fail(self, error: SluiceError) -> bytes:
         """End the answer with an error: held text first, then the dialect's error event and end mark.
 
-        Before the opening nothing is returned: the error can still be a status.
+        Before the opening nothing is returned: the error can still be a status. Behind a match that the
+        policy blocks nothing is decided, and what waits for it is dropped.
         """
         if self.ended:
             return b""
@@ -220,7 +163,8 @@ class ResponseStream:
             return b""
         out: list[bytes] = []
         self._decide_lanes(None)
-        self._release(out, everything=True)
+        self._release(out, everything=self.scan.blocked is None)
+        self._queue.clear()
         if not self.done:  # a provider that lingers or breaks off behind its end mark has answered
             self.error = error
             out.append(self._encoder.fail(error.facts(self._head.id)))
@@ -237,7 +181,7 @@ class ResponseStream:
 
     def _take_passing(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data is None:
-            self._pass(_Waiting(frame) if self._queue else None, frame, out)
+            self._pass(Waiting(frame) if self._queue else None, frame, out)
             return
         self.frames += 1
         waiting = None
@@ -254,10 +198,10 @@ class ResponseStream:
         self.opened = True
         self._pass(waiting, frame, out)
 
-    def _pass(self, waiting: _Waiting | None, frame: Frame, out: list[bytes]) -> None:
+    def _pass(self, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """A frame goes, or joins the queue."""
         if self._queue or (waiting is not None and waiting.undecided):
-            self._enqueue(waiting or _Waiting(frame), out)
+            self._enqueue(waiting or Waiting(frame), out)
         else:
             out.append(frame.raw if waiting is None else self._bytes_out(waiting))
 
@@ -288,10 +232,10 @@ class ResponseStream:
         # An answer that has only said its name could still turn out to be an error.
         self.opened = self.opened or bool(out) or bool(self._queue) or self.done
 
-    def _say(self, event: Event, waiting: _Waiting | None, frame: Frame, out: list[bytes]) -> None:
+    def _say(self, event: Event, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """An event is written, or joins the queue."""
         if self._queue or (waiting is not None and waiting.undecided):
-            waiting = waiting or _Waiting(frame)
+            waiting = waiting or Waiting(frame)
             waiting.event = event
             self._enqueue(waiting, out)
         elif waiting is None:
@@ -322,54 +266,68 @@ class ResponseStream:
         """What an event means for the state of the answer."""
         if type(event) is Finish:
             self._decide_lanes(event.choice)
+            self._check()
             self._choices.add(event.choice)
             self._finished.add(event.choice)
         elif type(event) is LaneEnd:
             if state := self._lanes.pop(event.lane, None):
                 state.settle(state.run.flush())
+                self._check()
         elif type(event) is Sealed:
             # What signs a lane's text follows it, so it must not overtake it; the lane may go on.
             if state := self._lanes.get(event.lane):
                 state.settle(state.run.flush())
+                self._check()
         elif type(event) is End:
             self._decide_lanes(None)
+            self._check()
             self.done = True
         elif type(event) is Failure:
             # It may quote the prompt.
             restore_body(event.raw, self._classify, self.scan)
             raise self._provider.provider_error(None, event.raw, None)
 
-    def _text(self, event: Text, frame: Frame, waiting: _Waiting | None) -> _Waiting | None:
+    def _text(self, event: Text, frame: Frame, waiting: Waiting | None) -> Waiting | None:
         """Run a text; what waits or is changed because of it, None if the text is fine as it is."""
         lane = event.lane
         if lane.choice < 0:
-            state = _LaneState(self._run_for(lane))
+            state = LaneState(self._run_for(lane))
             state.run.feed(event.text)
             decided = state.run.flush()
         else:
             known = self._lanes.get(lane)
             if known is None:
-                known = self._lanes[lane] = _LaneState(self._run_for(lane))
+                known = self._lanes[lane] = LaneState(self._run_for(lane))
                 self._choices.add(lane.choice)
             state = known
             decided = state.run.feed(event.text)
+        self._check()
         start = state.fed
         state.fed = start + len(event.text)
         if decided == state.fed and not state.run.edits and not state.pieces:
             return waiting
         if waiting is None:
-            waiting = _Waiting(frame)
+            waiting = Waiting(frame)
         waiting.undecided += 1
         state.pieces.append((waiting, event, start))
         state.settle(decided)
         return waiting
+
+    def _check(self) -> None:
+        if (violation := self._violation()) is not None:
+            raise violation
+
+    def _violation(self) -> PolicyViolation | None:
+        """What to say once a text holds what the policy blocks."""
+        found = self.scan.blocked
+        return found and PolicyViolation(f"the answer holds {found.entity.name}, which the policy blocks")
 
     def _run_for(self, lane: Lane) -> TextRun | JsonRun | SniffRun:
         if lane.kind == "arguments":
             return JsonRun(self.scan)
         if lane.kind == "content" and self._json_output:
             return SniffRun(self.scan)
-        return TextRun(self._signed_scan if lane.kind == "thinking" else self.scan)
+        return TextRun(self.scan, signed=lane.kind == "thinking")
 
     def _decide_lanes(self, choice: int | None) -> None:
         """Nothing more comes in the lanes of a choice (or in any)."""
@@ -377,7 +335,7 @@ class ResponseStream:
             state = self._lanes.pop(lane)
             state.settle(state.run.flush())
 
-    def _enqueue(self, waiting: _Waiting, out: list[bytes]) -> None:
+    def _enqueue(self, waiting: Waiting, out: list[bytes]) -> None:
         if waiting.undecided:
             self.held += 1
         self._queue.append(waiting)
@@ -392,7 +350,7 @@ class ResponseStream:
             out += [self._bytes_out(waiting) for waiting in queue if not waiting.undecided]
             self._queue = deque(waiting for waiting in queue if waiting.undecided)
 
-    def _bytes_out(self, waiting: _Waiting) -> bytes:
+    def _bytes_out(self, waiting: Waiting) -> bytes:
         changes, event = waiting.changes, waiting.event
         if event is None:
             return self._provider.rewrite(waiting.frame, changes) if changes else waiting.frame.raw
@@ -401,34 +359,3 @@ class ResponseStream:
             if not event.text:
                 return b""
         return self._encoder.encode(event)
-
-
-def whole(events: Sequence[Event], scan: Scan, provider: Dialect, json_output: bool) -> list[Event]:
-    """The events of an answer in one piece, made safe and whole, for a client of another dialect."""
-    heard = _Heard()
-    listener = replace(provider, name="", encoder=lambda head: heard)
-    stream = ResponseStream(scan, provider, listener, Head("", "", 0), json_output=json_output)
-    stream.opened = True
-    stream.feed_whole(events)
-    if stream.error is not None:
-        raise stream.error
-    return heard.events
-
-
-class _Heard:
-    """An encoder for someone who wants the events themselves."""
-
-    keepalive = b""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def encode(self, event: Event) -> bytes:
-        self.events.append(event)
-        return b""
-
-    def end(self) -> bytes:
-        return b""
-
-    def fail(self, facts: dict[str, Any]) -> bytes:
-        return b""
