@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.privacy.entities.entity import DIGIT, Entity, Validator, spelt
+from gateway.privacy.entities.entity import DIGIT, Entity, Validator, whole
 from gateway.privacy.entities.names import MARKS, Mark
 
 _CAPITALS = "".join(c for c in map(chr, range(0xC0, 0x180)) if c.isupper())
@@ -83,10 +83,12 @@ _ENDED = (
     rf",? [0-9]{{1,4}} ?[a-zA-Z]?(?:-[0-9]{{1,4}})?{_TAIL}"
 )
 
+# Armed forces' post: DMM 602.
+_FORCES = rf"{_GAP}[ADF]PO,? A[AEP],? [0-9]{{5}}(?:-[0-9]{{4}})?"
 _BOX = (
-    rf"(?:(?:[0-9]{{1,5}} )?(?:P\.? ?O\.?|p\.?o\.?|[Pp]ost [Oo]ffice) ?[Bb](?:ox|OX):? ?#? ?[0-9]{{1,7}}|Postfach [0-9 ]{{2,9}}"
-    rf"|(?:PSC|CMR|Unit|UNIT) [0-9]{{1,5}},? [Bb](?:ox|OX) [0-9]{{1,5}}|US[A-Z]{{1,4}} {_NAME})"
-    rf"(?:{_GAP}[ADF]PO,? A[AEP],? [0-9]{{5}}(?:-[0-9]{{4}})?)?{_TAIL}"
+    rf"(?:(?:[0-9]{{1,5}} )?(?:P\.? ?O\.?|p\.?o\.?|[Pp]ost [Oo]ffice) ?[Bb](?:ox|OX):? ?#? ?[0-9]{{1,7}}{_TAIL}"
+    rf"|Postfach [0-9 ]{{2,9}}[0-9]{_TAIL}|(?:PSC|CMR|Unit|UNIT) [0-9]{{1,5}},? [Bb](?:ox|OX) [0-9]{{1,5}}(?:{_FORCES})?"
+    rf"|US[A-Z]{{1,4}} {_NAME}{_FORCES})"
 )
 
 _DOUBTFUL_TYPE = re.compile(
@@ -123,11 +125,6 @@ def street(candidate: str) -> int:
 def numbered(candidate: str) -> int:
     """A street that is named before its number: one of the numbers must be there."""
     return len(candidate) if any(c.isdigit() for c in candidate) else 0
-
-
-def boxed(candidate: str) -> int:
-    """A post box, or a military unit or ship with its post office."""
-    return 0 if candidate.startswith("US") and "PO" not in candidate else len(candidate)
 
 
 def american_town(candidate: str) -> int:
@@ -172,7 +169,7 @@ _LEAD_OPENINGS = (*DIGIT, *((f"[{t[0].upper()}{t[0]}]",) for t in sorted({t[0] f
 
 ADDRESS: tuple[Entity, ...] = (
     _address("street", _STREET, DIGIT, street, _TYPES.lower()),
-    _address("box", _BOX, (*DIGIT, (r"[PpUC]",)), boxed, "box postfach apo fpo dpo"),
+    _address("box", _BOX, (*DIGIT, ("[PpUC]",)), whole, "box pobox obox officebox postfach apo fpo dpo"),
     _address("street first", _LED, _LEAD_OPENINGS, numbered, _LEAD_WORDS),
     Entity(
         name="LOCATION",
@@ -183,7 +180,7 @@ ADDRESS: tuple[Entity, ...] = (
         openings=_CAPITAL,
         before=r"[\w/.-]",
         after=r"[\w]",
-        sign=r"(?:e|ß|\.|g|z|r|m|t|n|d|j|l|u),? [0-9]",
+        sign=r"[a-zßé.],? [0-9]",
         rule="street and number",
         aliases=("STREET_ADDRESS", "ADDRESS"),
     ),
@@ -221,7 +218,7 @@ ADDRESS: tuple[Entity, ...] = (
         cue=r"(?i:(?<![a-z])(?:zip(?:[ _-]?codes?)?|post(?:al)?[ _-]?codes?|postleitzahl|plz|code postal|c[óo]digo postal"
         r"|codice postale|pin[ _-]?code)[\"'*)]{0,4}(?: is| was|:| =|=|,|\|){0,2}[*]{0,2} {0,8}[\"']?)",
         after=r"[\w-]",
-        words=frozenset("zip zipcode zipcodes codes code postcode postcodes postleitzahl plz postal postale pincode is was".split()),
+        words=frozenset("zip zipcode zipcodes code codes postcode postcodes postalcode postalcodes postleitzahl plz postal postale pincode".split()),
         rule="cue",
         aliases=("POSTAL_CODE",),
     ),

@@ -8,10 +8,13 @@ a common word needs a surname behind it, a cue before it, or to be said to speak
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from itertools import groupby
 from typing import NamedTuple
 
-from gateway.privacy.entities.entity import Entity, Validator
+from gateway.privacy.entities.entity import Entity, Validator, spelt
 from gateway.privacy.entities.names import MARKS, Mark, fold
+from gateway.privacy.entities.person_scripts import PERSON_SCRIPTS
 
 _GIVEN, _ALONE, _DOUBTFUL = int(Mark.GIVEN), int(Mark.ALONE), int(Mark.DOUBTFUL)
 _SURNAME, _SURNAME_ALONE = int(Mark.SURNAME), int(Mark.SURNAME_ALONE)
@@ -19,6 +22,7 @@ _WORD, _PLACE, _BODY = int(Mark.WORD), int(Mark.PLACE), int(Mark.BODY)
 _ANY_GIVEN = _GIVEN | _DOUBTFUL
 _NAME = _ANY_GIVEN | _SURNAME
 _ORDINARY = _WORD | _PLACE | _BODY
+_STANDS_ALONE = _ALONE | _SURNAME_ALONE
 
 _CAPITALS = "".join(c for c in map(chr, range(0xC0, 0x180)) if c.isupper())
 _U = f"[A-Z{_CAPITALS}]"
@@ -37,14 +41,17 @@ _RUN = (
     rf"{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}(?: (?:{_DOES})|\.)?"
 )
 _CUED_RUN = rf"{_PREFIX}{{0,3}}{_U}{_L}{{0,30}}(?:(?:\.,? ?| ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}\.?"
-_SMALL_RUN = rf"{_LOWER}{{2,24}}(?: {_LOWER}{{2,24}}){{0,2}}"
+_SMALL_RUN = rf"{_LOWER}{{2,24}}(?: {_LOWER}{{2,24}})?"
 _LONGEST = 270
 
+_GLUED_PARTICLES = tuple((*particle, "[-'’]") for particle in ("al", "el", "ul", "d"))
 _PIECE = re.compile(r"([^ .,]+)([ .,]*)")
-_POSSESSIVE = re.compile(r"['’][sS]?\Z")
+# A member or a host: `Config.Load`.
+_GLUED = re.compile(r"[^ .,]{2,}\.[^ .,]")
 _AFTER_NAME = frozenset("jr sr ii iii iv md phd esq dds dvm".split())
 _ABBREVIATED = frozenset("jr sr wm chas geo thos jos".split())
 _PARTICLE_WORDS = frozenset(_PARTICLES.split("|"))
+_CAPITAL_PARTICLES = frozenset("Van Von Der Den De Del Della Di Da Dos Das Do Du La Le El Al Bin Ibn Ben Ten Ter".split())
 _DEEDS = frozenset(_DOES.split("|"))
 
 # Endings that are those of a surname and of little else (Slavic, Nordic, Georgian, Greek, Turkish, Romanian) ...
@@ -93,11 +100,13 @@ def words_of(candidate: str) -> list[Word]:
     words: list[Word] = []
     for found in _PIECE.finditer(candidate):
         text, gap = found.groups()
-        bare = _POSSESSIVE.sub("", text).rstrip("-'’") or text
+        bare = text
+        if not text.isalpha():
+            bare = (text[:-2] if text.endswith(("'s", "’s", "'S", "’S")) else text).rstrip("-'’") or text
         words.append(Word(bare, marks_of(bare), found.start() + len(bare), gap))
-        if len(bare) != len(text) or "," in gap:
+        if bare is not text and bare != text:
             break
-        if gap[:1] == "." and len(bare) > 1 and fold(bare) not in _ABBREVIATED:
+        if gap != " " and ("," in gap or (gap[:1] == "." and len(bare) > 1 and fold(bare) not in _ABBREVIATED)):
             break
     return words
 
@@ -110,7 +119,7 @@ def _name_end(words: list[Word]) -> int:
     for text, marks, word_end, gap in words[1:]:
         if fold(text) in _AFTER_NAME and not text.islower():
             return word_end
-        if text in _PARTICLE_WORDS:
+        if text in _PARTICLE_WORDS or (text in _CAPITAL_PARTICLES and not surname):
             continue
         if text.islower():
             break
@@ -133,23 +142,23 @@ def _name_end(words: list[Word]) -> int:
 def _second(words: list[Word]) -> Word | None:
     """The next full word behind the first; initials and particles do not count."""
     for word in words[1:]:
-        if len(word.text) > 1 and word.text not in _PARTICLE_WORDS:
+        if len(word.text) > 1 and word.text not in _PARTICLE_WORDS and word.text not in _CAPITAL_PARTICLES:
             return word
     return None
 
 
 def person(candidate: str) -> int:
     """A name that its own words give away."""
-    found = _PIECE.match(candidate)
-    if found is None:
+    # Most capitalised words of a text end in these lines.
+    if candidate.isalpha():
+        marks = marks_of(candidate)
+        return len(candidate) if marks & _STANDS_ALONE and not candidate.isupper() else 0
+    text = candidate.partition(" ")[0]
+    marks = MARKS.get(text.lower(), 0)
+    if marks & _ORDINARY and not marks & _NAME and len(text) > 1:
         return 0
-    text, gap = found.groups()
-    one = found.end() == len(candidate)
-    marks = MARKS.get(text.lower())
-    if marks is not None and marks & _ORDINARY and not marks & _NAME:
-        return 0  # most capitalised words of a text end here
-    if gap == "." and len(text) > 1 and not one:
-        return 0  # a member, a host
+    if _GLUED.match(candidate):
+        return 0
     words = words_of(candidate)
     head = words[0]
     marks = head.marks
@@ -157,7 +166,7 @@ def person(candidate: str) -> int:
     if second is not None and any(word.marks & _BODY and not word.marks & _SURNAME for word in words[1:]):
         return 0
     if second is None or second.text in _DEEDS:
-        if len(head.text) > 1 and not head.text.isupper() and (marks & _ALONE or marks & _SURNAME_ALONE):
+        if len(head.text) > 1 and not head.text.isupper() and marks & _STANDS_ALONE:
             return _name_end(words)
         said = second is not None and not head.text.isupper() and marks & _NAME
         if said and (not marks & _ORDINARY or marks & _ANY_GIVEN):
@@ -229,14 +238,9 @@ def addressed(candidate: str) -> int:
 
 
 def small(candidate: str) -> int:
-    """A given name and a surname, written small, neither of them a word."""
-    words = words_of(candidate)
-    if len(words) < 2 or words[0].gap != " ":
-        return 0
-    first, second = words[0], words[1]
-    if not first.marks & _ALONE or first.marks & (_ORDINARY | _DOUBTFUL):
-        return 0
-    return second.end if second.marks & _SURNAME and not second.marks & (_ORDINARY | _DOUBTFUL) else 0
+    """A common given name and a surname that is no word, both written small."""
+    marks = marks_of(candidate.partition(" ")[2].rstrip("-'’"))
+    return len(candidate.rstrip("-'’")) if marks & _SURNAME and not marks & (_ORDINARY | _DOUBTFUL) else 0
 
 
 def small_cued(candidate: str) -> int:
@@ -253,7 +257,8 @@ def small_cued(candidate: str) -> int:
 
 def _row(rule: str, core: str, validate: Validator, **more: object) -> Entity:
     settings: dict[str, object] = {
-        "openings": ((_U,),),
+        "longest": _LONGEST,
+        "openings": ((_U,), *spelt(*(f"{particle} " for particle in _PARTICLES.split("|"))), *_GLUED_PARTICLES),
         "before": r"[\w@#/\\.$%+~&=-]",
         "after": r"[\w@]",
         "score": 0.6,
@@ -263,7 +268,6 @@ def _row(rule: str, core: str, validate: Validator, **more: object) -> Entity:
         label="PERSON",
         kind="personal",
         core=core,
-        longest=_LONGEST,
         validate=validate,
         rule=rule,
         **settings,  # type: ignore[arg-type]
@@ -276,28 +280,36 @@ _PLACE_BEFORE = (
     r"|West|Rua|Rue|Via|Viale|Piazza|Calle|Avenida|Avda|Avenue|Boulevard|Travessa|Place|Plaza|Paseo|Colonia|ul|Ulica|Camp"
     r"|Curious|The University of|University of|City of|County of|Port of|Bank of)\.? |(?<![\d.)])\d{1,3} )"
 )
-_FIELD_WORDS = frozenset(
-    "name named surname forename lastname firstname fullname nickname username displayname".split()
-) | frozenset(
-    f"{role}name"
-    for role in "patient customer client employee account contact applicant provider owner agent guest student".split()
-)
-_SMALL_WORDS = frozenset(
-    word
-    for word, marks in MARKS.items()
-    if marks & _ALONE and not marks & (_ORDINARY | _DOUBTFUL) and word.isascii() and word.isalpha()
-)
+_COMMON = frozenset(word for word, marks in MARKS.items() if marks & Mark.COMMON and not marks & (_ORDINARY | _DOUBTFUL))
+
+
+def _spelt(words: Iterable[str]) -> str:
+    """One pattern for many words: common beginnings are spelt once."""
+    branches = []
+    for first, group in groupby(sorted(words), key=lambda word: word[:1]):
+        rests = [word[1:] for word in group]
+        if first:
+            branches.append(first + _spelt(rests))
+    end = "?" if "" in set(words) else ""
+    return f"(?:{'|'.join(branches)}){end}" if branches else ""
+
+
 _TITLES = (
     "mr mrs ms miss mx mister dr doctor prof professor sir dame madam rev reverend capt captain sgt sergeant lt"
     " lieutenant col colonel maj judge justice senator sen gov governor officer detective nurse uncle aunt auntie"
     " herr frau mme mlle monsieur madame mademoiselle sr sra srta don dona sig signor signora dott"
 )
 _TITLE = "|".join(f"[{t[0].upper()}{t[0]}]{t[1:]}" for t in _TITLES.split())
-_NAME_FIELDS = (
-    r"(?:(?:first|last|middle|full|given|family|maiden|nick|display|legal|preferred|patient|customer|client|employee"
-    r"|account|contact|applicant|provider|card ?holder|beneficiary|owner|agent|guest|student|tenant|doctor|physician"
-    r"|manager|member|borrower|policy ?holder|account ?holder|insured|spouse|father|mother|author|sender|recipient"
-    r"|billing|shipping|your|my)(?:'s)?[ _-]?)?(?:sur|fore)?name"
+# Whose name a field may hold: `customer_name`, `customerName`, "the customer's name".
+_WHOSE = (
+    "first last middle full given family maiden nick display legal preferred patient customer client employee account"
+    " contact applicant provider holder cardholder beneficiary owner agent guest student tenant doctor physician manager"
+    " member borrower policyholder insured spouse father mother author sender recipient billing shipping your my"
+)
+_NAMES = "name surname forename"
+_NAME_FIELDS = rf"(?:(?:{'|'.join(_WHOSE.split())})(?:(?:['’]s)?[ _-])?)?(?:{'|'.join(_NAMES.split())})"
+_NAME_FIELD_WORDS = frozenset(
+    whose + name for whose in ("", *_WHOSE.split()) for name in (*_NAMES.split(), "named")
 )
 _ROLES = (
     "patient customer client employee user agent contact applicant provider cardholder beneficiary owner guest student"
@@ -305,8 +317,8 @@ _ROLES = (
     " signed borrower policyholder insured witness spouse guardian teacher producer director"
     " counsel plaintiff defendant consignee instructor attendee attendees interviewer candidate"
 )
-_HEADERS = "from to cc bcc attn attention re"
-_GREETINGS = "hi hello hey dear thanks regards sincerely cheers best yours meet named called by am"
+_HEADERS = "from cc bcc attn attention"
+_GREETINGS = "hi hello hey dear thanks regards sincerely cheers meet named called by"
 _BETWEEN = r"[\"'*)]{0,4} {0,24}[:=|][*]{0,2} {0,24}[\"']?"
 
 
@@ -328,7 +340,7 @@ PERSON: tuple[Entity, ...] = (
         _CUED_RUN,
         fielded,
         cue=rf"(?i:(?<![a-z0-9]){_NAME_FIELDS}(?:{_BETWEEN}|[,;] |(?: is|'s| was|d| of| to| under) |\? ))",
-        words=_FIELD_WORDS,
+        words=_NAME_FIELD_WORDS,
         score=0.75,
     ),
     _row(
@@ -336,28 +348,31 @@ PERSON: tuple[Entity, ...] = (
         _CUED_RUN,
         addressed,
         cue=rf"(?i:(?<![a-z0-9])(?:(?:{_either(_ROLES)}|{_either(_HEADERS)}){_BETWEEN}|(?:{_either(_ROLES)}) "
-        rf"|(?:{_either(_GREETINGS)}),? |(?:regards|sincerely|cheers|best|thanks|yours|wishes|you|truly),?\s{{1,3}}"
-        r"|i['’]m |this is |call me ))",
-        words=frozenset(f"{_ROLES} {_HEADERS} {_GREETINGS} wishes truly you m is me".split()),
+        rf"|(?:{_either(_GREETINGS)}),? |(?:regards|sincerely|cheers|thanks|wishes|truly),?\s{{1,3}}"
+        r"|this is |call me ))",
+        words=frozenset(f"{_ROLES} {_HEADERS} {_GREETINGS} wishes truly this call".split()),
         score=0.7,
     ),
-    _row("list", _RUN, person, sign=_U, veto=_PLACE_BEFORE),
+    _row("list", _RUN, person, openings=((_U,),), sign=_U, veto=_PLACE_BEFORE),
     _row(
         "small cue",
         _SMALL_RUN,
         small_cued,
+        longest=51,
         openings=((_LOWER,),),
-        cue=r"(?i:(?<![a-z0-9])(?:name(?:'s| is|:)|call(?:s|ed)? (?:me)?|(?:i am|i['’]m|this is|hi|hello|hey|dear|regards,|mrs?\.?"
+        cue=r"(?i:(?<![a-z0-9])(?:name(?:'s| is|:)|call(?:s|ed)? (?:me)?|(?:hi|hello|hey|dear|regards,|mrs?\.?"
         r"|ms\.?|dr\.?)) )",
-        words=frozenset("name s is call calls called me am m hi hello hey dear regards mr mrs ms dr".split()),
+        words=frozenset("name call calls called hi hello hey dear regards mr mrs ms dr".split()),
         score=0.5,
     ),
     _row(
         "small",
-        _SMALL_RUN,
+        rf"{_spelt(_COMMON)} {_LOWER}{{2,24}}",
         small,
-        openings=((_LOWER,),),
-        words=_SMALL_WORDS,
+        openings=tuple((letter,) for letter in sorted({word[0] for word in _COMMON})),
+        longest=40,
+        words=_COMMON,
         score=0.5,
     ),
+    *PERSON_SCRIPTS,
 )

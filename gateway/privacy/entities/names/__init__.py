@@ -30,6 +30,7 @@ class Mark(IntFlag):
     WORD = 32
     PLACE = 64
     BODY = 128
+    COMMON = 256
 
 
 def fold(word: str) -> str:
