@@ -132,13 +132,13 @@ def test_a_number_that_is_an_identifier_becomes_a_string() -> None:
 
 
 def test_keys_give_left_context() -> None:
-    arguments = '{"name": "Mary Jones", "title": "Mary Jones"}'
+    arguments = '{"name": "Quillo Zorv", "title": "Quillo Zorv"}'
     changed, _ = redacted(
         {"messages": [{"role": "a", "tool_calls": [{"function": {"arguments": arguments}}]}]}
     )
     assert (
         changed["messages"][0]["tool_calls"][0]["function"]["arguments"]
-        == '{"name": "[PERSON_1]", "title": "Mary Jones"}'
+        == '{"name": "[PERSON_1]", "title": "Quillo Zorv"}'
     )
 
 

@@ -32,16 +32,17 @@ _LONG_CODE = (
 )
 _CODE = rf"(?:{_LONG_CODE}|[0-9]{{4}})"
 _COUNTRY = (
-    r"(?:U\.?S\.?A?\.?|UK|U\.K\.|United States(?: of America)?|United Kingdom|England|Scotland|Wales|Ireland|Canada"
-    r"|Australia|New Zealand|Germany|Deutschland|France|Spain|España|Italy|Italia|Portugal|Netherlands|Nederland"
-    r"|The Netherlands|Belgium|Austria|Österreich|Switzerland|Schweiz|Suisse|Sweden|Sverige|Norway|Norge|Denmark"
-    r"|Danmark|Finland|Poland|Polska|Czech Republic|Hungary|Greece|Turkey|India|Japan|China|Singapore|South Africa"
-    r"|Mexico|México|Brazil|Brasil|Argentina|Chile|Colombia|Uruguay)"
+    r"(?:U\.?S\.?A?\.?|UK|U\.K\.|United States(?: of America)?|United Kingdom|England|Scotland|Wales"
+    r"|Ireland|Canada|Australia|New Zealand|Germany|Deutschland|France|Spain|España|Italy|Italia"
+    r"|Portugal|Netherlands|Nederland|The Netherlands|Belgium|Austria|Österreich|Switzerland|Schweiz"
+    r"|Suisse|Sweden|Sverige|Norway|Norge|Denmark|Danmark|Finland|Poland|Polska|Czech Republic"
+    r"|Hungary|Greece|Turkey|India|Japan|China|Singapore|South Africa|Mexico|México|Brazil|Brasil"
+    r"|Argentina|Chile|Colombia|Uruguay)"
 )
 _TAIL = (
     rf"(?:{_GAP}{_UNIT}){{0,2}}"
-    rf"(?:{_GAP}(?:{_TOWN}{_GAP}(?:{_REGION}(?:,?[ \n]{{1,2}}{_CODE})?|{_CODE}|{_TOWN} {_LONG_CODE})|{_CODE},? {_TOWN}|{_LONG_CODE}"
-    rf"|{_REGION} {_LONG_CODE}))?"
+    rf"(?:{_GAP}(?:{_TOWN}{_GAP}(?:{_REGION}(?:,?[ \n]{{1,2}}{_CODE})?|{_CODE}|{_TOWN} {_LONG_CODE})"
+    rf"|{_CODE},? {_TOWN}|{_LONG_CODE}|{_REGION} {_LONG_CODE}))?"
     rf"(?:{_GAP}(?:{_TOWN}{_GAP})?{_COUNTRY}(?: {_CODE})?)?"
 )
 _LONGEST = 420
@@ -49,29 +50,41 @@ _LONGEST = 420
 # --- how a street is written ---
 
 _TYPES = (
-    "Street St Avenue Ave Av Road Rd Boulevard Blvd Lane Ln Drive Dr Court Ct Place Pl Square Sq Terrace Ter Way"
-    " Parkway Pkwy Circle Cir Highway Hwy Close Crescent Cres Gardens Gdns Grove Mews Row Walk Alley Trail Trl"
-    " Plaza Turnpike Path Quay Esplanade Heights Expressway Freeway Causeway Crossing Broadway"
+    "Street St Avenue Ave Av Road Rd Boulevard Blvd Lane Ln Drive Dr Court Ct Place Pl Square Sq"
+    " Terrace Ter Way Parkway Pkwy Circle Cir Highway Hwy Close Crescent Cres Gardens Gdns Grove Mews"
+    " Row Walk Alley Trail Trl Plaza Turnpike Path Quay Esplanade Heights Expressway Freeway Causeway"
+    " Crossing Broadway"
 )
-_SMALL_TYPES = "street st avenue ave road rd boulevard blvd lane ln drive dr court ct place pl terrace way".split()
+_SMALL_TYPES = (
+    "street st avenue ave road rd boulevard blvd lane ln drive dr court ct place pl terrace way".split()
+)
 _SIDE = r"(?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\.?"
 _ORDINAL = r"[0-9]{1,3}(?:st|nd|rd|th|ST|ND|RD|TH)"
 _TYPE = "(?:" + "|".join(f"{t}|{t.upper()}" for t in sorted(_TYPES.split(), key=len, reverse=True)) + ")"
 _SMALL_TYPE = "(?:" + "|".join(sorted(_SMALL_TYPES, key=len, reverse=True)) + ")"
 _STREET = (
-    rf"{_NUMBER}(?:,? [0-9]{{1,5}}[A-Za-z]?)?,? (?:(?:{_SIDE} )?(?:(?:{_NAME}|{_ORDINAL}) ){{1,4}}{_TYPE}\.?(?: {_SIDE})?"
+    rf"{_NUMBER}(?:,? [0-9]{{1,5}}[A-Za-z]?)?,? "
+    rf"(?:(?:{_SIDE} )?(?:(?:{_NAME}|{_ORDINAL}) ){{1,4}}{_TYPE}\.?(?: {_SIDE})?"
     rf"|{_NAME} Broadway|Broadway|(?:[a-z]{{2,15}} ){{1,2}}{_SMALL_TYPE}\.?){_TAIL}"
 )
 
-_OF = r"(?:(?:d[eiao]s?|du|del|della|dello|delle|degli|dei|dal|la|le|les|las|los|al|San|Santa|des) |[dl]['’]){0,3}"
-_LEADING = (
-    "rue avenue boulevard place chemin allée quai impasse route cours square passage via viale piazza corso largo"
-    " vicolo calle avenida avda av paseo plaza plaça carrer camino rua travessa praça alameda estrada ulica ul"
+_OF = (
+    r"(?:(?:d[eiao]s?|du|del|della|dello|delle|degli|dei|dal|la|le|les|las|los|al|San|Santa) |[dl]['’]){0,3}"
 )
-_LEAD = "(?:" + "|".join(f"{t}|{t[0].upper()}{t[1:]}" for t in sorted(_LEADING.split(), key=len, reverse=True)) + ")"
+_LEADING = (
+    "rue avenue boulevard place chemin allée quai impasse route cours square passage via viale piazza"
+    " corso largo vicolo calle avenida avda av paseo plaza plaça carrer camino rua travessa praça"
+    " alameda estrada ulica ul"
+)
+_LEAD = (
+    "(?:"
+    + "|".join(f"{t}|{t[0].upper()}{t[1:]}" for t in sorted(_LEADING.split(), key=len, reverse=True))
+    + ")"
+)
 _LED = (
-    rf"(?:{_NUMBER}(?: ?(?:bis|ter))?,? (?:[0-9]{{1,5}} )?)?{_LEAD}\.? {_OF}(?:{_NAME}|[0-9]{{1,2}})(?: {_OF}{_NAME}){{0,4}}"
-    rf"(?:,? (?:n[º°.] ?)?[0-9]{{1,5}}[A-Za-z]?(?:/[0-9]{{1,4}})?)?{_TAIL}"
+    rf"(?:{_NUMBER}(?: ?(?:bis|ter))?,? (?:[0-9]{{1,5}} )?)?"
+    rf"{_LEAD}\.? {_OF}(?:{_NAME}|[0-9]{{1,2}})(?: {_OF}{_NAME}){{0,4}}"
+    rf"(?:,? (?:n[º°.] ?)?[0-9]{{1,4}}[A-Za-z]?(?:/[0-9]{{1,4}})?)?{_TAIL}"
 )
 
 _ENDING = (
@@ -79,31 +92,35 @@ _ENDING = (
     "|gränd|vej|gade|allé|gata|veien|gaten|katu|tie|kuja|utca|utja"
 )
 _ENDED = (
-    rf"{_NAME}(?: {_NAME}){{0,2}}(?:{_ENDING}| (?:Straße|Strasse|Str\.|Gasse|Weg|Platz|Allee|Ring|Damm|Ufer|Laan|utca|út))"
+    rf"{_NAME}(?: {_NAME}){{0,2}}"
+    rf"(?:{_ENDING}| (?:Straße|Strasse|Str\.|Gasse|Weg|Platz|Allee|Ring|Damm|Ufer|Laan|utca|út))"
     rf",? [0-9]{{1,4}} ?[a-zA-Z]?(?:-[0-9]{{1,4}})?{_TAIL}"
 )
 
 # Armed forces' post: DMM 602.
 _FORCES = rf"{_GAP}[ADF]PO,? A[AEP],? [0-9]{{5}}(?:-[0-9]{{4}})?"
+_BOX_WORD = "[Bb](?:ox|OX)"
 _BOX = (
-    rf"(?:(?:[0-9]{{1,5}} )?(?:P\.? ?O\.?|p\.?o\.?|[Pp]ost [Oo]ffice) ?[Bb](?:ox|OX):? ?#? ?[0-9]{{1,7}}{_TAIL}"
-    rf"|Postfach [0-9 ]{{2,9}}[0-9]{_TAIL}|(?:PSC|CMR|Unit|UNIT) [0-9]{{1,5}},? [Bb](?:ox|OX) [0-9]{{1,5}}(?:{_FORCES})?"
+    rf"(?:(?:[0-9]{{1,5}} )?(?:P\.? ?O\.?|p\.?o\.?|[Pp]ost [Oo]ffice) ?{_BOX_WORD}:? ?#? ?[0-9]{{1,7}}{_TAIL}"
+    rf"|Postfach [0-9 ]{{2,9}}[0-9]{_TAIL}"
+    rf"|(?:PSC|CMR|Unit|UNIT) [0-9]{{1,5}},? {_BOX_WORD} [0-9]{{1,5}}(?:{_FORCES})?"
     rf"|US[A-Z]{{1,4}} {_NAME}{_FORCES})"
 )
 
 _DOUBTFUL_TYPE = re.compile(
-    r"[0-9] \S+(?: \S+)* (?:Way|Place|Pl|Court|Ct|Square|Row|Walk|Path|Close|Circle|Heights|Crossing|Plaza|Dr|St|Drive)\Z"
+    r"[0-9] \S+(?: \S+)* "
+    r"(?:Way|Place|Pl|Court|Ct|Square|Row|Walk|Path|Close|Circle|Heights|Crossing|Plaza|Dr|St|Drive)\Z"
 )
 _STATES = frozenset(
-    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA"
-    " RI SC SD TN TX UT VT VA WA WV WI WY DC PR GU VI AS MP".split()
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC"
+    " ND OH OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DC PR GU VI AS MP".split()
 )
 # Royal Mail's postcode areas, with those of the Crown dependencies.
 _POSTCODE_AREAS = frozenset(
-    "AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX FK FY G"
-    " GL GU GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN NP NR NW"
-    " OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC"
-    " WD WF WN WR WS WV YO ZE".split()
+    "AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC"
+    " EH EN EX FK FY G GL GU GY HA HD HG HP HR HS HU HX IG IM IP IV JE KA KT KW KY L LA LD LE LL LN LS"
+    " LU M ME MK ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR"
+    " SS ST SW SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE".split()
 )
 _AREA = re.compile("[A-Z]{1,2}")
 
@@ -117,7 +134,14 @@ def street(candidate: str) -> int:
         for word in words[:2]:
             if word in _SMALL_TYPES:
                 break
-            if MARKS.get(word, 0) & Mark.WORD and word not in ("main", "park", "church", "high", "mill", "first"):
+            if MARKS.get(word, 0) & Mark.WORD and word not in (
+                "main",
+                "park",
+                "church",
+                "high",
+                "mill",
+                "first",
+            ):
                 return 0
     return len(candidate)
 
@@ -145,7 +169,9 @@ def age(candidate: str) -> int:
     return digits.end() if digits and int(digits[0]) <= 120 else 0
 
 
-def _address(rule: str, core: str, openings: tuple[tuple[str, ...], ...], validate: Validator, words: str) -> Entity:
+def _address(
+    rule: str, core: str, openings: tuple[tuple[str, ...], ...], validate: Validator, words: str
+) -> Entity:
     return Entity(
         name="LOCATION",
         label="ADDRESS",
@@ -215,10 +241,14 @@ ADDRESS: tuple[Entity, ...] = (
         core=rf"(?:{_LONG_CODE}|[A-Z]{{1,2}}[0-9][0-9A-Z]?[0-9][A-Z]{{2}}|[0-9]{{6}}|[0-9]{{3,4}})",
         longest=10,
         openings=(("[0-9A-Z]",),),
-        cue=r"(?i:(?<![a-z])(?:zip(?:[ _-]?codes?)?|post(?:al)?[ _-]?codes?|postleitzahl|plz|code postal|c[óo]digo postal"
-        r"|codice postale|pin[ _-]?code)[\"'*)]{0,4}(?: is| was|:| =|=|,|\|){0,2}[*]{0,2} {0,8}[\"']?)",
+        cue=r"(?i:(?<![a-z])(?:zip(?:[ _-]?codes?)?|post(?:al)?[ _-]?codes?|postleitzahl|plz"
+        r"|code postal|c[óo]digo postal|codice postale|pin[ _-]?code)[\"'*)]{0,4}"
+        r"(?: is| was|:| =|=|,|\|){0,2}[*]{0,2} {0,8}[\"']?)",
         after=r"[\w-]",
-        words=frozenset("zip zipcode zipcodes code codes postcode postcodes postalcode postalcodes postleitzahl plz postal postale pincode".split()),
+        words=frozenset(
+            "zip zipcode zipcodes code codes postcode postcodes postalcode postalcodes postleitzahl plz"
+            " postal postale pincode".split()
+        ),
         rule="cue",
         aliases=("POSTAL_CODE",),
     ),
@@ -241,9 +271,10 @@ ADDRESS: tuple[Entity, ...] = (
         longest=3,
         openings=DIGIT,
         validate=age,
-        cue=r"(?i:(?<![a-z])(?:age[ds]?(?: of| is|:|=| =)?[\"'*]{0,3}:?[*]{0,2} {1,8}[\"']?|(?:just )?turned |(?:she|he|i) (?:is|was) ))",
-        after=r"[\w.,%:/$-]",
-        words=frozenset("age aged ages of is was turned".split()),
+        cue=r"(?i:(?<![a-z])(?:age[ds]?(?: of| is|:|=| =)?[\"'*]{0,3}:?[*]{0,2} {1,8}[\"']?"
+        r"|turned ))",
+        after=r"[\w%:/$-]",
+        words=frozenset("age aged ages turned".split()),
         rule="cue",
     ),
 )

@@ -26,9 +26,11 @@ _STANDS_ALONE = _ALONE | _SURNAME_ALONE
 
 _CAPITALS = "".join(c for c in map(chr, range(0xC0, 0x180)) if c.isupper())
 _U = f"[A-Z{_CAPITALS}]"
-_L = "[A-Za-zÀ-ÖØ-öø-žḀ-ỹ'’-]"
-_LOWER = "[a-zß-öø-žḀ-ỹ'’-]"
-_PARTICLES = "van|von|der|den|de|del|della|di|da|dos|das|do|du|la|le|el|al|bin|bint|ibn|ben|ten|ter|zu|af|av|y|e"
+_L = r"[A-Za-zÀ-ÖØ-öø-žḀ-ỹ'’\-]"
+_LOWER = r"[a-zß-öø-žḀ-ỹ'’\-]"
+_PARTICLES = (
+    "van|von|der|den|de|del|della|di|da|dos|das|do|du|la|le|el|al|bin|bint|ibn|ben|ten|ter|zu|af|av|y|e"
+)
 _PREFIX = rf"(?:(?:{_PARTICLES}) |(?:al|el|ul|d)[-'’])"
 # What people do and places or things do not, said of a name that could be either.
 _DOES = (
@@ -37,10 +39,8 @@ _DOES = (
     "|graduated|married|lives|lived|died|born|smiled|laughed|nodded|shouted|whispered|filed|prepared|designed"
     "|managed|led|finished|helped|gave|sent|works|worked|explained|suggested|mentioned|noted|chaired|debugged"
 )
-_RUN = (
-    rf"{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}(?: (?:{_DOES})|\.)?"
-)
-_CUED_RUN = rf"{_PREFIX}{{0,3}}{_U}{_L}{{0,30}}(?:(?:\.,? ?| ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}\.?"
+_RUN = rf"{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}(?: (?:{_DOES})|\.)?"
+_CUED_RUN = rf"{_PREFIX}{{0,3}}{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}\.?"
 _SMALL_RUN = rf"{_LOWER}{{2,24}}(?: {_LOWER}{{2,24}})?"
 _LONGEST = 270
 
@@ -51,13 +51,15 @@ _GLUED = re.compile(r"[^ .,]{2,}\.[^ .,]")
 _AFTER_NAME = frozenset("jr sr ii iii iv md phd esq dds dvm".split())
 _ABBREVIATED = frozenset("jr sr wm chas geo thos jos".split())
 _PARTICLE_WORDS = frozenset(_PARTICLES.split("|"))
-_CAPITAL_PARTICLES = frozenset("Van Von Der Den De Del Della Di Da Dos Das Do Du La Le El Al Bin Ibn Ben Ten Ter".split())
+_CAPITAL_PARTICLES = frozenset(
+    "Van Von Der Den De Del Della Di Da Dos Das Do Du La Le El Al Bin Ibn Ben Ten Ter".split()
+)
 _DEEDS = frozenset(_DOES.split("|"))
 
-# Endings that are those of a surname and of little else (Slavic, Nordic, Georgian, Greek, Turkish, Romanian) ...
+# Endings of surnames and of little else (Slavic, Nordic, Georgian, Greek, Turkish, Romanian) ...
 _SURE_ENDING = re.compile(
-    r"(?:.{2,}(?:ovs?k[yi]|evs?k[yi]|wski|nski|cki|skaya|[aeiou]wicz|czyk|czak|[eo]vic|[eo]vic|enko|sson|dottir"
-    r"|[aeiou]nova|[mkrt]ova|eeva|yeva|escu|opoulos|oglu|shvili|adze|inen|kvist|quist|strom|gaard|haug))\Z"
+    r"(?:.{2,}(?:ovs?k[yi]|evs?k[yi]|wski|nski|cki|skaya|[aeiou]wicz|czyk|czak|[eo]vic|enko|sson|dottir"
+    r"|[aeiou]nova|[mkrt]ova|eeva|yeva|escu|opoulos|oglu|shvili|adze|[aiou]nen|kvist|quist|strom|gaard|haug))\Z"
 )
 # ... and those that other words have too.
 _LIKELY_ENDING = re.compile(
@@ -106,7 +108,9 @@ def words_of(candidate: str) -> list[Word]:
         words.append(Word(bare, marks_of(bare), found.start() + len(bare), gap))
         if bare is not text and bare != text:
             break
-        if gap != " " and ("," in gap or (gap[:1] == "." and len(bare) > 1 and fold(bare) not in _ABBREVIATED)):
+        if gap != " " and (
+            "," in gap or (gap[:1] == "." and len(bare) > 1 and fold(bare) not in _ABBREVIATED)
+        ):
             break
     return words
 
@@ -147,6 +151,10 @@ def _second(words: list[Word]) -> Word | None:
     return None
 
 
+def _first(words: list[Word]) -> Word:
+    return next((word for word in words if word.text not in _PARTICLE_WORDS), words[0])
+
+
 def person(candidate: str) -> int:
     """A name that its own words give away."""
     # Most capitalised words of a text end in these lines.
@@ -171,10 +179,13 @@ def person(candidate: str) -> int:
         said = second is not None and not head.text.isupper() and marks & _NAME
         if said and (not marks & _ORDINARY or marks & _ANY_GIVEN):
             return head.end
-        return _surname_first(head, candidate)
+        return 0 if marks & _ORDINARY else _surname_first(head, candidate)
     known = second.marks & _SURNAME and not second.marks & _ORDINARY
     if len(head.text) == 1:
-        return _name_end(words) if known and head.gap[:1] == "." else 0
+        if head.text == "U" and words[1].text in ("S", "K", "N"):
+            return 0
+        several = len(words[1].text) == 1 and not second.marks and not second.text.isupper()
+        return _name_end(words) if (known or several) and head.gap[:1] == "." else 0
     if head.text.isupper():
         return _name_end(words) if known and second.text.isupper() and marks & _ANY_GIVEN else 0
     if marks & _ALONE:
@@ -196,43 +207,48 @@ def _surname_first(head: Word, candidate: str) -> int:
     rest = words_of(candidate[head.end + 2 :])
     if not rest or not rest[0].marks & _GIVEN:
         return 0
-    initial = rest[1:2]
-    end = initial[0].end if initial and len(initial[0].text) == 1 else rest[0].end
+    end = rest[0].end
+    if len(rest) > 1 and len(rest[1].text) == 1:
+        end = rest[1].end + (rest[1].gap[:1] == ".")
     return head.end + 2 + end
 
 
 def titled(candidate: str) -> int:
-    """Behind a title any capitalised word that is not an ordinary one, the title's second word aside."""
+    """Behind a title: any capitalised word that is not an ordinary one."""
     words = words_of(candidate)
-    first = next((word for word in words if word.text not in _PARTICLE_WORDS), words[0])
-    if first.marks & (_WORD | _BODY) and not first.marks & _NAME:
+    first = _first(words)
+    if _GLUED.match(candidate) or (first.marks & (_WORD | _BODY) and not first.marks & _NAME):
         return 0
     return _name_end(words) if len(first.text) > 1 or len(words) > 1 else 0
 
 
 def fielded(candidate: str) -> int:
-    """Behind a field's name or "my name is": as behind a title, but a place alone is none."""
+    """Behind a field's name, "my name is", "Dear": an unknown word too, but no place and no identifier."""
     words = words_of(candidate)
-    first = next((word for word in words if word.text not in _PARTICLE_WORDS), words[0])
-    if first.marks & _ORDINARY and not first.marks & _NAME:
+    first = _first(words)
+    if _GLUED.match(candidate) or (first.marks & _ORDINARY and not first.marks & _NAME):
+        return 0
+    if not first.marks and not first.text[1:].islower() and not first.text.isupper():
         return 0
     if any(word.marks & _BODY and not word.marks & _SURNAME for word in words[1:]):
         return 0
+    if length := _surname_first(words[0], candidate):
+        return length
     return _name_end(words) if len(first.text) > 1 or len(words) > 1 else 0
 
 
 def addressed(candidate: str) -> int:
     """Behind "Hi", "by", "patient": some word must be known as a name, or have the look of one."""
     words = words_of(candidate)
-    first = words[0]
-    second = _second(words)
-    if any(word.marks & _BODY and not word.marks & _SURNAME for word in words[1:]):
+    first, second = words[0], _second(words)
+    if _GLUED.match(candidate) or any(word.marks & _BODY and not word.marks & _SURNAME for word in words[1:]):
         return 0
     if first.marks & _WORD and not (first.marks & _NAME and second and second.marks & _SURNAME):
         return 0
-    if first.text.isupper() and len(first.text) > 1:
-        return person(candidate)
-    if first.marks & _NAME and (not first.marks & _PLACE or first.marks & _ANY_GIVEN):
+    if length := _surname_first(first, candidate):
+        return length
+    shouted = first.text.isupper() and len(first.text) > 1
+    if not shouted and first.marks & _NAME and (not first.marks & _PLACE or first.marks & _ANY_GIVEN):
         return _name_end(words)
     return person(candidate)
 
@@ -258,7 +274,11 @@ def small_cued(candidate: str) -> int:
 def _row(rule: str, core: str, validate: Validator, **more: object) -> Entity:
     settings: dict[str, object] = {
         "longest": _LONGEST,
-        "openings": ((_U,), *spelt(*(f"{particle} " for particle in _PARTICLES.split("|"))), *_GLUED_PARTICLES),
+        "openings": (
+            (_U,),
+            *spelt(*(f"{particle} " for particle in _PARTICLES.split("|"))),
+            *_GLUED_PARTICLES,
+        ),
         "before": r"[\w@#/\\.$%+~&=-]",
         "after": r"[\w@]",
         "score": 0.6,
@@ -276,11 +296,14 @@ def _row(rule: str, core: str, validate: Validator, **more: object) -> Entity:
 
 # What makes a saint's town or a street of the name behind it.
 _PLACE_BEFORE = (
-    r"(?:(?<![A-Za-z])(?:San|Santa|Santo|São|Sta|Sto|Saint|Sainte|St|Lake|Fort|Port|Mount|Cape|Point|New|North|South|East"
-    r"|West|Rua|Rue|Via|Viale|Piazza|Calle|Avenida|Avda|Avenue|Boulevard|Travessa|Place|Plaza|Paseo|Colonia|ul|Ulica|Camp"
-    r"|Curious|The University of|University of|City of|County of|Port of|Bank of)\.? |(?<![\d.)])\d{1,3} )"
+    r"(?:(?<![A-Za-z])(?:San|Santa|Santo|São|Sta|Sto|Saint|Sainte|St|Lake|Fort|Port|Mount|Cape|Point|New"
+    r"|North|South|East|West|Camp|Rua|Rue|Via|Viale|Piazza|Calle|Avenida|Avda|Avenue|Boulevard|Travessa|Place"
+    r"|Plaza|Paseo|Colonia|ul|Ulica|(?:University|City|County|Bank) of)\.? |(?<![\d.)])\d{1,3} )"
+    r"(?:[A-Z][a-zà-ž]{1,20} )?"
 )
-_COMMON = frozenset(word for word, marks in MARKS.items() if marks & Mark.COMMON and not marks & (_ORDINARY | _DOUBTFUL))
+_COMMON = frozenset(
+    word for word, marks in MARKS.items() if marks & Mark.COMMON and not marks & (_ORDINARY | _DOUBTFUL)
+)
 
 
 def _spelt(words: Iterable[str]) -> str:
@@ -295,16 +318,18 @@ def _spelt(words: Iterable[str]) -> str:
 
 
 _TITLES = (
-    "mr mrs ms miss mx mister dr doctor prof professor sir dame madam rev reverend capt captain sgt sergeant lt"
-    " lieutenant col colonel maj judge justice senator sen gov governor officer detective nurse uncle aunt auntie"
-    " herr frau mme mlle monsieur madame mademoiselle sr sra srta don dona sig signor signora dott"
+    "mr mrs ms miss mx mister dr doctor prof professor sir dame madam rev reverend capt captain sgt"
+    " sergeant lt lieutenant col colonel maj judge justice senator sen gov governor officer detective"
+    " nurse uncle aunt auntie herr frau mme mlle monsieur madame mademoiselle sr sra srta don dona sig"
+    " signor signora dott"
 )
 _TITLE = "|".join(f"[{t[0].upper()}{t[0]}]{t[1:]}" for t in _TITLES.split())
 # Whose name a field may hold: `customer_name`, `customerName`, "the customer's name".
 _WHOSE = (
-    "first last middle full given family maiden nick display legal preferred patient customer client employee account"
-    " contact applicant provider holder cardholder beneficiary owner agent guest student tenant doctor physician manager"
-    " member borrower policyholder insured spouse father mother author sender recipient billing shipping your my"
+    "first last middle full given family maiden nick display legal preferred patient customer client"
+    " employee account contact applicant provider holder cardholder beneficiary owner agent guest"
+    " student tenant doctor physician manager member borrower policyholder insured spouse father mother"
+    " author sender recipient billing shipping your my"
 )
 _NAMES = "name surname forename"
 _NAME_FIELDS = rf"(?:(?:{'|'.join(_WHOSE.split())})(?:(?:['’]s)?[ _-])?)?(?:{'|'.join(_NAMES.split())})"
@@ -312,13 +337,14 @@ _NAME_FIELD_WORDS = frozenset(
     whose + name for whose in ("", *_WHOSE.split()) for name in (*_NAMES.split(), "named")
 )
 _ROLES = (
-    "patient customer client employee user agent contact applicant provider cardholder beneficiary owner guest student"
-    " tenant physician surgeon prescriber manager supervisor author authors assignee reporter sender recipient"
-    " signed borrower policyholder insured witness spouse guardian teacher producer director"
-    " counsel plaintiff defendant consignee instructor attendee attendees interviewer candidate"
+    "patient customer client employee user agent contact applicant provider cardholder beneficiary"
+    " owner guest student tenant physician surgeon prescriber manager supervisor author authors assignee"
+    " reporter sender recipient signed borrower policyholder insured witness spouse guardian teacher"
+    " producer director counsel plaintiff defendant consignee instructor attendee attendees interviewer"
+    " candidate"
 )
 _HEADERS = "from cc bcc attn attention"
-_GREETINGS = "hi hello hey dear thanks regards sincerely cheers meet named called by"
+_GREETINGS = "hi hello hey thanks cheers meet named called by"
 _BETWEEN = r"[\"'*)]{0,4} {0,24}[:=|][*]{0,2} {0,24}[\"']?"
 
 
@@ -339,8 +365,9 @@ PERSON: tuple[Entity, ...] = (
         "field",
         _CUED_RUN,
         fielded,
-        cue=rf"(?i:(?<![a-z0-9]){_NAME_FIELDS}(?:{_BETWEEN}|[,;] |(?: is|'s| was|d| of| to| under) |\? ))",
-        words=_NAME_FIELD_WORDS,
+        cue=rf"(?i:(?<![a-z0-9]){_NAME_FIELDS}(?:{_BETWEEN}|[,;] |(?: is|'s| was|d| of| to| under) |\? )"
+        rf"|(?<![a-z0-9])(?:dear |patient{_BETWEEN}|(?:regards|sincerely|truly|wishes),?\s{{1,3}}))",
+        words=_NAME_FIELD_WORDS | frozenset("dear patient regards sincerely truly wishes".split()),
         score=0.75,
     ),
     _row(
@@ -348,9 +375,8 @@ PERSON: tuple[Entity, ...] = (
         _CUED_RUN,
         addressed,
         cue=rf"(?i:(?<![a-z0-9])(?:(?:{_either(_ROLES)}|{_either(_HEADERS)}){_BETWEEN}|(?:{_either(_ROLES)}) "
-        rf"|(?:{_either(_GREETINGS)}),? |(?:regards|sincerely|cheers|thanks|wishes|truly),?\s{{1,3}}"
-        r"|this is |call me ))",
-        words=frozenset(f"{_ROLES} {_HEADERS} {_GREETINGS} wishes truly this call".split()),
+        rf"|(?:{_either(_GREETINGS)}),? |(?:cheers|thanks),?\s{{1,3}}))",
+        words=frozenset(f"{_ROLES} {_HEADERS} {_GREETINGS}".split()),
         score=0.7,
     ),
     _row("list", _RUN, person, openings=((_U,),), sign=_U, veto=_PLACE_BEFORE),
@@ -360,8 +386,8 @@ PERSON: tuple[Entity, ...] = (
         small_cued,
         longest=51,
         openings=((_LOWER,),),
-        cue=r"(?i:(?<![a-z0-9])(?:name(?:'s| is|:)|call(?:s|ed)? (?:me)?|(?:hi|hello|hey|dear|regards,|mrs?\.?"
-        r"|ms\.?|dr\.?)) )",
+        cue=r"(?i:(?<![a-z0-9])(?:name(?:'s| is|:)|call(?:s|ed)?(?: me)?"
+        r"|hi|hello|hey|dear|regards,|mrs?\.?|ms\.?|dr\.?) )",
         words=frozenset("name call calls called hi hello hey dear regards mr mrs ms dr".split()),
         score=0.5,
     ),

@@ -25,7 +25,9 @@ _KOREAN = "김이박최정강조윤장임한오서신권황안송류홍전고문
 _HAN = "[一-鿿々]"
 _CYRILLIC_NAME = r"[А-ЯЁІЇЄҐ][а-яёіїєґ'’-]{1,24}"
 _CYRILLIC = rf"{_CYRILLIC_NAME}(?: (?:[А-ЯЁІЇЄҐ]\. ?){{0,2}}{_CYRILLIC_NAME}){{1,2}}"
-_RESPECT = re.compile(r"(?:先生|女士|小姐|教授|医生|醫生|老师|老師|さん|さま|様|氏|くん|君|ちゃん|(?: ?씨)|(?: ?님))\Z")
+_RESPECT = re.compile(
+    r"(?:先生|女士|小姐|教授|医生|醫生|老师|老師|さん|さま|様|氏|くん|君|ちゃん|(?: ?씨)|(?: ?님))\Z"
+)
 _RESPECTED = (
     rf"[{_CHINESE}]{_HAN}{{0,2}}(?:先生|女士|小姐|教授|医生|醫生|老师|老師)"
     rf"|(?:{_JAPANESE})[一-鿿々ぁ-んァ-ヶー]{{0,3}}(?:さん|さま|様|氏|くん|君|ちゃん)"
@@ -33,6 +35,13 @@ _RESPECTED = (
 )
 _CYRILLIC_SURNAME = re.compile(
     r".*(?:[оеё]в|[оеё]ва|[ыи]н|ина|ский|цкий|ская|цкая|ской|енко|чук|ович|евич|овна|евна|ична|дзе|швили|ян|юк|ук)\Z"
+)
+# Words that begin a sentence, greet or head a title before a name.
+_CYRILLIC_WORDS = frozenset(
+    "Это Я Ты Вы Мы Он Она Они И А Но В На С К По Для Как Что Где Когда Если Наш Мой Наша Моя Ваш Вас"
+    " Вам Привет Здравствуйте Добрый Уважаемый Уважаемая Дорогой Дорогая Господин Госпожа Пан Пані Це"
+    " Клиент Пациент Директор Доктор Профессор Президент Министр Автор Сотрудник Улица Город Россия"
+    " Украина Москва".split()
 )
 
 
@@ -45,6 +54,8 @@ def respected(candidate: str) -> int:
 def slavic(candidate: str) -> int:
     """Two or three words, one of the last two with the ending of a surname or a father's name."""
     words = candidate.replace(". ", ".").split(" ")
+    if words[0] in _CYRILLIC_WORDS:
+        return 0
     return len(candidate) if any(_CYRILLIC_SURNAME.match(word) for word in words[1:]) else 0
 
 
@@ -73,6 +84,13 @@ PERSON_SCRIPTS: tuple[Entity, ...] = (
         r"[\"'」]? ?[:：=] ?[\"'「]?|我叫|我的名字是|名前は|이름은 |зовут )",
     ),
     _row(
-        "slavic", _CYRILLIC, (("[А-ЯЁІЇЄҐ]",),), longest=82, validate=slavic, before=r"\w", after=r"\w", sign="[А-ЯЁІЇЄҐ]"
+        "slavic",
+        _CYRILLIC,
+        (("[А-ЯЁІЇЄҐ]",),),
+        longest=82,
+        validate=slavic,
+        before=r"\w",
+        after=r"\w",
+        sign="[А-ЯЁІЇЄҐ]",
     ),
 )
