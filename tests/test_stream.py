@@ -29,8 +29,8 @@ ADA = 'Ada "A"\nByron'
 
 def vault() -> Vault:
     made = Vault()
-    made.hide("PERSON", ADA)
-    made.hide("EMAIL", "x@y.io")
+    made.hide(texts.entity("PERSON"), ADA)
+    made.hide(texts.entity("EMAIL"), "x@y.io")
     return made
 
 

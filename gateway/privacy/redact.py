@@ -41,13 +41,13 @@ def redact_request(
 
     def hide(entity: Entity, value: str) -> str:
         found[entity.name] = found.get(entity.name, 0) + 1
-        return vault.hide(entity.label, value)
+        return vault.hide(entity, value)
 
     for _, text in _strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
             vault.hosts.update(host.lower() for host in _HOST.findall(text))
-    scan = Scan(plan_for(REQUEST_RULES, frozenset()), hide)
+    scan = Scan(plan_for(REQUEST_RULES, None), hide)
 
     def change(text: str, nature: Nature, context: str) -> str:
         if nature == "text":
@@ -67,7 +67,7 @@ def redact_request(
 
 def answer_scan(vault: Vault) -> Scan:
     """What the runs of an answer need: restore from the vault, redact what the model itself produced."""
-    return Scan(plan_for(ANSWER_RULES, vault.labels), lambda entity, _: f"[{entity.label}]", vault)
+    return Scan(plan_for(ANSWER_RULES, vault.grammar()), lambda entity, _: f"[{entity.label}]", vault)
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:

@@ -25,9 +25,9 @@ from typing import NamedTuple
 import regex
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
-from gateway.privacy.vault import Vault, placeholder_core
+from gateway.privacy.grammar import Grammar
+from gateway.privacy.vault import Vault
 
-_PLACEHOLDER_OPENINGS = ((r"\[",), ("［",), (r"\\", r"\["), ("%", "5", "[Bb]"))
 # A URL whose query or path may carry a restored value away, and where it must not (see `_exfiltrates`).
 _URL_BEFORE = regex.compile(r"(!\[[^\]\n]*\]\([^\s)]*|https?://([^\s/?#:@\"'<>()]*)[^\s\"'<>()]*)\Z")
 _URL_REACH = 2048
@@ -152,15 +152,21 @@ def _accepted(rule: Rule, found: regex.Match[str], text: str) -> int:
 class Plan:
     """What a kind of lane looks for: rules by the character they begin with, and the gate before them."""
 
-    __slots__ = ("by_first", "gate", "left", "maybe_placeholder", "placeholder", "rules")
+    __slots__ = ("by_first", "gate", "left", "maybe_placeholder", "placeholder", "rules", "sees_next")
 
-    def __init__(self, rules: tuple[Rule, ...], labels: frozenset[str]) -> None:
+    def __init__(self, rules: tuple[Rule, ...], grammar: Grammar | None) -> None:
         self.rules = rules
-        placeholder = regex.compile(placeholder_core(labels), regex.IGNORECASE) if labels else None
-        self.placeholder = placeholder.match if placeholder else None
-        self.maybe_placeholder = placeholder.fullmatch if placeholder else None
-        self.left = _URL_REACH if labels else LEFT_CONTEXT
-        openings: dict[str, list[tuple[str, ...]]] = {"": list(_PLACEHOLDER_OPENINGS if labels else ())}
+        self.placeholder = self.maybe_placeholder = None
+        openings: dict[str, list[tuple[str, ...]]] = {}
+        self.sees_next = grammar is not None and bool(grammar.after)
+        if grammar is not None:
+            flags = regex.IGNORECASE if grammar.ignore_case else 0
+            core = f"(?<!{grammar.before})(?:{grammar.core})" if grammar.before else f"(?:{grammar.core})"
+            after = f"(?!{grammar.after})" if grammar.after else ""
+            self.placeholder = regex.compile(core + after, flags).match
+            self.maybe_placeholder = regex.compile(core, flags).fullmatch
+            openings[grammar.before] = list(grammar.openings)
+        self.left = _URL_REACH if grammar else LEFT_CONTEXT
         for rule in rules:
             openings.setdefault(rule.entity.before, []).extend(rule.entity.openings)
         self.gate = re.compile(_gate(openings)).search
@@ -174,8 +180,8 @@ class Plan:
 
 
 @lru_cache(maxsize=256)
-def plan_for(rules: tuple[Rule, ...], labels: frozenset[str]) -> Plan:
-    return Plan(rules, labels)
+def plan_for(rules: tuple[Rule, ...], grammar: Grammar | None) -> Plan:
+    return Plan(rules, grammar)
 
 
 def _gate(openings: Mapping[str, Iterable[tuple[str, ...]]]) -> str:
@@ -277,7 +283,8 @@ class TextRun:
                 return len(text)
             at = opening.start()
             if plan.placeholder is not None and plan.maybe_placeholder is not None:
-                if found := plan.placeholder(text, at):
+                found = plan.placeholder(text, at)
+                if found and (final or not plan.sees_next or found.end() < len(text)):
                     self._restore(found, at)
                     pos = found.end()
                     continue

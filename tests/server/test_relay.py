@@ -12,6 +12,7 @@ from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
 from gateway.server.relay import Relay
 from gateway.stream import ResponseStream
+from tests.privacy import texts
 from tests.test_stream import DONE, STOP, chunk, error_in
 
 
@@ -41,7 +42,7 @@ class Wire:
 
 def made() -> tuple[Relay, Any]:
     vault = Vault()
-    vault.hide("PERSON", "Ada")
+    vault.hide(texts.entity("PERSON"), "Ada")
     return Relay(ResponseStream(answer_scan(vault), "01TEST"), asyncio.get_running_loop()), Wire()
 
 
