@@ -59,6 +59,6 @@ def masked(entity: Entity, value: str) -> str:
     return _LETTER_OR_DIGIT.sub("*", value, count=hidden) if hidden else _MASKED_SECRET
 
 
-def label(entity: Entity) -> str:
-    """The label alone."""
+def label_only(entity: Entity, value: str = "") -> str:
+    """The label."""
     return f"[{entity.label}]"

@@ -173,7 +173,8 @@ class Plan:
         self.by_first: dict[str, tuple[Rule, ...]] = {}
         for rule in rules:
             for opening in rule.entity.openings:
-                for character in map(chr, range(33, 127)):
+                # An atom beyond ASCII is the character itself, or a class that spells it out.
+                for character in {*map(chr, range(33, 127)), *opening[0]}:
                     known = self.by_first.get(character, ())
                     if rule not in known and re.fullmatch(opening[0], character):
                         self.by_first[character] = (*known, rule)

@@ -97,7 +97,7 @@ class Vault:
     def hide(self, entity: Entity, value: str) -> str:
         """What to write instead of a value. In a reversible format, what it already has, or something new."""
         if self.format == "redact":
-            return formats.label(entity)
+            return formats.label_only(entity)
         if self.format == "mask":
             return formats.masked(entity, value)
         if self.format == "hash":

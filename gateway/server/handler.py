@@ -55,7 +55,8 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     began_at = perf_counter()
     vault = Vault()
     classify = partial(openai_body.classify, json_output=chat.json_output)
-    call.entities = redact_request(chat.body, classify, vault, openai_body.FIELD_NAMES)
+    found = redact_request(chat.body, classify, vault, openai_body.FIELD_NAMES)
+    call.entities = {name: count for (name, _), count in found.items()}
     call.detection_s = perf_counter() - began_at
     scan = answer_scan(vault)
 
