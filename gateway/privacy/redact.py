@@ -36,6 +36,7 @@ REQUEST_RULES = compile_rules(ENTITIES)
 ANSWER_RULES = compile_rules(tuple(e for e in ENTITIES if e.kind in REDACTED_IN_ANSWERS))
 
 _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
+_ESCAPE_OR_QUOTE = regex.compile(r'[\\"]').search
 # No number below nine digits is an identifier that we know of.
 _SMALLEST_NUMBER = 10**8
 
@@ -141,9 +142,7 @@ def _hiding(scan: Scan, rules: Rules, text: str, nature: Nature, context: str) -
     else:
         edits = _edits(scan, text, nature, context)
         # What holds an escape or a quote was looked at decoded, or is not one string.
-        disguised = (
-            s for s in _in_disguise(rules, text, "") if regex.search(r'[\\"]', text, s.start, s.end) is None
-        )
+        disguised = [s for s in _in_disguise(rules, text, "") if not _ESCAPE_OR_QUOTE(text, s.start, s.end)]
         for span in _apart(disguised, list(edits)):
             edits.append(Edit(span.start, span.end, scan.replace(span.entity, text[span.start : span.end])))
         edits.sort()
