@@ -73,9 +73,9 @@ class Grammar(NamedTuple):
 
     core: str
     openings: tuple[tuple[str, ...], ...]
-    before: str
-    after: str
-    ignore_case: bool
+    before: str = ""
+    after: str = ""
+    ignore_case: bool = False
 
 
 def _forms(labels: str, identity: str) -> str:
@@ -106,7 +106,7 @@ def placeholders(labels: frozenset[str], keyed: bool) -> Grammar:
     # Longer labels first, so that one which begins with another is tried before it.
     names = "|".join(label.replace("_", "{joint}") for label in sorted(labels, key=lambda x: (-len(x), x)))
     core = _forms(names, _KEYED if keyed else _NUMBER)
-    return Grammar(core=core, openings=_OPENINGS, before="", after="", ignore_case=True)
+    return Grammar(core=core, openings=_OPENINGS, ignore_case=True)
 
 
 def identity(found: regex.Match[str]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ Each string is looked at by itself: a value that is split over two content parts
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -86,8 +87,49 @@ def redact_request(
     `names` are keys that need no look, because the dialect gave them. Raises PolicyViolation with the entity
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
+    for _, text in _strings(body, classify, ()):
+        vault.reserve(text)
+        if "://" in text:
+            vault.hosts.update(host.lower() for host in _HOST.findall(text))
+    if vault.format != "synthetic":
+        return _redact(body, classify, vault, names, actions)
+    original = copy.deepcopy(body)
+    changed: list[tuple[str, Nature, str]] = []
+    found = _redact(body, classify, vault, names, actions, changed=changed)
+    if spoilt := _not_reversible(changed, vault):
+        body.clear()
+        body.update(original)
+        found = _redact(body, classify, vault, names, actions, spoilt)
+    return found
+
+
+def _not_reversible(changed: Iterable[tuple[str, Nature, str]], vault: Vault) -> set[str]:
+    """The texts that do not come back from what was made of them.
+
+    A stand-in has no brackets: a number may run together with the digits beside it, and then something else
+    is found there.
+    """
+    spoilt: set[str] = set()
+    for text, nature, made in changed:
+        scan = answer_scan(vault)
+        if apply(made, _edits(scan, made, nature, "")) != text and not scan.withheld:
+            spoilt.add(text)
+    return spoilt
+
+
+def _redact(
+    body: dict[str, Any],
+    classify: Classify,
+    vault: Vault,
+    names: AbstractSet[str],
+    actions: Actions,
+    spoilt: AbstractSet[str] = frozenset(),
+    changed: list[tuple[str, Nature, str]] | None = None,
+) -> Findings:
+    """One walk over the body. Texts in `spoilt` get no stand-ins; `changed` collects what became of texts."""
     found: Findings = Counter()
     here: Path = ()
+    stand_ins = True
 
     def hide(entity: Entity, value: str) -> str:
         if actions.allowed is not None and actions.allowed(value):
@@ -97,25 +139,27 @@ def redact_request(
             place = _written(here, names)
             raise PolicyViolation(f"the policy refuses {entity.name}, found in {place}", param=place)
         found[entity.name, action] += 1
-        return vault.hide(entity, value)
+        return vault.hide(entity, value, stand_ins)
 
-    for _, text in _strings(body, classify, ()):
-        vault.reserve(text)
-        if "://" in text:
-            vault.hosts.update(host.lower() for host in _HOST.findall(text))
     scan = Scan(plan_for(actions.rules, None), hide)
     noted = Scan(plan_for(actions.flagged, None), lambda entity, _: entity.name) if actions.flagged else None
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
-        nonlocal here
+        nonlocal here, stand_ins
         here = path
+        stand_ins = text not in spoilt
         edits = _hiding(scan, actions.rules, text, nature, context)
         if noted is not None:
             flagged = _hiding(noted, actions.flagged, text, nature, context)
             for edit in _apart(flagged, edits):
                 if actions.allowed is None or not actions.allowed(text[edit.start : edit.end]):
                     found[edit.text.strip('"'), "flag"] += 1
-        return apply(text, edits) if edits else text
+        if not edits:
+            return text
+        made = apply(text, edits)
+        if changed is not None:
+            changed.append((text, nature, made))
+        return made
 
     _walk(body, classify, (), change, names)
     return found

@@ -27,6 +27,8 @@ from gateway.privacy.formats import Format
 from gateway.privacy.grammar import Grammar, identity, lookalikes, placeholders, views, written_like
 from gateway.privacy.synthetic import StandIns
 
+__all__ = ["Format", "Grammar", "Vault"]
+
 # A class that no character is in: what may follow a stand-in its own pattern says, but the next character
 # must be known. (`regex` 2026.11 takes `[^\s\S]` for every character.)
 _NO_CHARACTER = r"[^\x00-\U0010ffff]"
@@ -94,15 +96,19 @@ class Vault:
             for view in views(text):
                 self._stand_ins.reserve(view)
 
-    def hide(self, entity: Entity, value: str) -> str:
-        """What to write instead of a value. In a reversible format, what it already has, or something new."""
+    def hide(self, entity: Entity, value: str, stand_in: bool = True) -> str:
+        """What to write instead of a value. In a reversible format, what it already has, or something new.
+
+        Without `stand_in` that is a placeholder in the synthetic format too.
+        """
         if self.format == "redact":
             return formats.label_only(entity)
         if self.format == "mask":
             return formats.masked(entity, value)
         if self.format == "hash":
             return formats.hashed(entity, value, self._key)
-        if self._stand_ins is not None and (made := self._stand_ins.hide(entity, value)) is not None:
+        made = self._stand_ins.hide(entity, value) if self._stand_ins is not None and stand_in else None
+        if made is not None:
             return made
         placeholder = self._given.get((entity.label, value))
         if placeholder is None:
@@ -122,7 +128,7 @@ class Vault:
         if tokens is not None:
             core = f"(?i:{tokens.core})|{core}"
             openings += tokens.openings
-        return Grammar(core=core, openings=openings, before="", after=_NO_CHARACTER, ignore_case=False)
+        return Grammar(core=core, openings=openings, after=_NO_CHARACTER)
 
     def reveal(self, found: regex.Match[str]) -> str | None:
         """The value for a match of the grammar, encoded as the match is; None if it was never issued."""

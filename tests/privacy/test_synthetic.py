@@ -13,10 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from stdnum import iban, luhn
 
+from gateway.dialects.openai_body import classify
 from gateway.privacy import reserved, synthetic
 from gateway.privacy.entities import ENTITIES, Entity
 from gateway.privacy.entities.groups import compact
-from gateway.privacy.redact import REQUEST_RULES, answer_scan
+from gateway.privacy.redact import REQUEST_RULES, answer_scan, redact_request, restore_body
 from gateway.privacy.scanner import TextRun, apply, find
 from gateway.privacy.vault import Vault
 from tests.privacy import texts
@@ -49,10 +50,18 @@ def restored(text: str, vault: Vault) -> str:
 
 @example("x+1 415 555 2671")
 @example("John Smith, dear Mary Smith-Jones")
+@example("536 90 4399123-45-6789123-45-6789")  # a stand-in runs together with the digits beside it
+@example("%5BEMAIL_1%5Djohn&#64;x.io")
 @given(texts.texts)
 def test_law_5_restoring_what_was_replaced_gives_the_text(text: str) -> None:
-    sent, vault = hidden(text.replace("://", ":"))
-    assert restored(sent, vault) == text.replace("://", ":")
+    vault = Vault("synthetic")
+    body = {"messages": [{"role": "user", "content": text}]}
+    redact_request(body, classify, vault)
+    scan = answer_scan(vault)
+    restore_body(body, classify, scan)
+    if not scan.withheld:
+        assert body["messages"][0]["content"] == text
+        assert scan.redacted == 0
 
 
 @given(text=texts.texts, data=st.data())
