@@ -20,7 +20,10 @@ from gateway.privacy.entities import Entity
 
 Format = Literal["token", "synthetic", "hash", "mask", "redact"]
 
-_LETTER_OR_DIGIT = regex.compile(r"[^\W_]")
+# Everything but white space and ASCII punctuation says something.
+_SAYS = r"[^\s!-/:-@\[-`{-~]"
+_CHARACTER = regex.compile(_SAYS)
+_BEHIND_AN_INITIAL = regex.compile(f"(?<={_SAYS}){_SAYS}")
 _MASKED_SECRET = "********"
 # The last four of a card are what receipts show (PCI DSS 4.0, requirement 3.4.1).
 _SHOWN_OF_PAYMENT = 4
@@ -40,8 +43,8 @@ def masked(entity: Entity, value: str) -> str:
 
     A secret shows nothing, not even its length. An e-mail address shows its first character and its last
     domain label; a person's name its initials; a card or an account number its last four characters, a
-    phone number its last two. Of everything else, and of what is shorter than three times what would be
-    shown, letters and digits all become asterisks. What stands between letters and digits stays.
+    phone number its last two. Everything else, and what is shorter than three times what would be shown, is
+    all asterisks. White space and ASCII punctuation stay.
     """
     if entity.kind == "secret":
         return _MASKED_SECRET
@@ -50,13 +53,13 @@ def masked(entity: Entity, value: str) -> str:
         if local:
             return f"{local[0]}***@***.{domain.rpartition('.')[2]}"
     if entity.name == "PERSON":
-        return regex.sub(r"(?<=[^\W_])[^\W_]", "*", value)
+        return _BEHIND_AN_INITIAL.sub("*", value)
     shown = _SHOWN_OF_PAYMENT if entity.kind == "payment" else 0
     if entity.name == "PHONE_NUMBER":
         shown = _SHOWN_OF_PHONE
-    length = len(_LETTER_OR_DIGIT.findall(value))
+    length = len(_CHARACTER.findall(value))
     hidden = length - shown if length >= 3 * shown else length
-    return _LETTER_OR_DIGIT.sub("*", value, count=hidden) if hidden else _MASKED_SECRET
+    return _CHARACTER.sub("*", value, count=hidden) if hidden else _MASKED_SECRET
 
 
 def label_only(entity: Entity, value: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
@@ -38,6 +38,7 @@ def test_a_pattern_finds_what_it_says_and_nothing_else(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", [p for p, texts in PATTERNS.items() if texts])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_a_stream_finds_what_the_whole_holds(pattern: str, data: st.DataObject) -> None:
     row = custom("MINE", pattern)

@@ -43,6 +43,18 @@ def test_law_5_restoring_what_was_redacted_gives_the_text(text: str) -> None:
         assert answer["choices"][0]["message"]["content"] == text
 
 
+def test_law_5_catches_a_vault_that_does_not_reserve(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(text: str) -> str:
+        changed, vault = redacted({"messages": [{"role": "user", "content": text}]})
+        restore_body(changed, classify, answer_scan(vault))
+        return str(changed["messages"][0]["content"])
+
+    text = "&#91;email 1&#93; is a@b.io"
+    assert answer(text) == text
+    monkeypatch.setattr(Vault, "reserve", lambda self, text: None)
+    assert answer(text) != text
+
+
 @given(text=texts.texts)
 def test_law_5_holds_in_tool_arguments(text: str) -> None:
     arguments = json.dumps({"to": text, "list": [text, 1]})

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from stdnum import iban, luhn
 
 from gateway.dialects.openai_body import classify
-from gateway.privacy import reserved, synthetic
+from gateway.privacy import redact, reserved, synthetic
 from gateway.privacy.entities import ENTITIES, Entity
 from gateway.privacy.entities.groups import compact
 from gateway.privacy.redact import REQUEST_RULES, answer_scan, redact_request, restore_body
@@ -62,6 +62,33 @@ def test_law_5_restoring_what_was_replaced_gives_the_text(text: str) -> None:
     if not scan.withheld:
         assert body["messages"][0]["content"] == text
         assert scan.redacted == 0
+
+
+def _comes_back(text: str) -> bool:
+    vault = Vault("synthetic")
+    body = {"messages": [{"role": "user", "content": text}]}
+    redact_request(body, classify, vault)
+    restore_body(body, classify, answer_scan(vault))
+    return body["messages"][0]["content"] == text
+
+
+def test_the_law_catches_stand_ins_that_are_not_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "%5BEMAIL_1%5Djohn&#64;x.io"
+    assert _comes_back(text)
+    monkeypatch.setattr(redact, "_not_reversible", lambda changed, vault: set())
+    assert not _comes_back(text)
+
+
+def test_the_law_catches_stand_ins_that_stand_in_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "avocet01@example.com? john@corp.io"
+    row = entity("EMAIL")
+    vault = Vault("synthetic")
+    vault.reserve(text)
+    assert restored(f"avocet01@example.com? {vault.hide(row, 'john@corp.io')}", vault) == text
+    monkeypatch.setattr(synthetic.StandIns, "reserve", lambda self, text: None)
+    careless = Vault("synthetic")
+    careless.reserve(text)
+    assert restored(f"avocet01@example.com? {careless.hide(row, 'john@corp.io')}", careless) != text
 
 
 @given(text=texts.texts, data=st.data())
