@@ -32,14 +32,18 @@ ADA = 'Ada "A"\nByron'
 
 def vault() -> Vault:
     made = Vault()
-    made.hide("PERSON", ADA)
-    made.hide("EMAIL", "x@y.io")
+    made.hide(texts.entity("PERSON"), ADA)
+    made.hide(texts.entity("EMAIL"), "x@y.io")
     return made
 
 
-def new_stream(*, keep_usage: bool = True, **options: Any) -> ResponseStream:
+def chat_stream(made: Vault, *, keep_usage: bool = True, **options: Any) -> ResponseStream:
     head = Head("01TEST", "m", 1, usage=keep_usage)
-    return ResponseStream(answer_scan(vault()), OPENAI_CHAT, OPENAI_CHAT, head, **options)
+    return ResponseStream(answer_scan(made), OPENAI_CHAT, OPENAI_CHAT, head, **options)
+
+
+def new_stream(**options: Any) -> ResponseStream:
+    return chat_stream(vault(), **options)
 
 
 def chunk(*deltas: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:

@@ -10,6 +10,7 @@ import regex
 
 from benchmarks import dialogue
 from benchmarks.decisions import EVENTS, show
+from gateway.privacy.entities import ENTITIES
 from gateway.privacy.plan import plan_for
 from gateway.privacy.redact import ANSWER_RULES
 from gateway.privacy.scanner import Scan, TextRun
@@ -18,8 +19,9 @@ from gateway.privacy.vault import Vault
 TOKENS = dialogue.tokens(dialogue.values(0), EVENTS)
 _WINDOW = 120
 _VAULT = Vault()
-for _label in ("PERSON", "EMAIL", "CREDIT_CARD"):
-    _VAULT.hide(_label, "x")
+for _entity in ENTITIES:
+    if _entity.label in ("PERSON", "EMAIL", "CREDIT_CARD"):
+        _VAULT.hide(_entity, "x")
 _PLAN = plan_for(ANSWER_RULES, _VAULT.grammar())
 _SCAN = Scan(_PLAN, lambda entity, _: f"[{entity.label}]")
 _PATTERNS = [regex.compile(rule.entity.core) for rule in ANSWER_RULES]

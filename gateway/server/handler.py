@@ -61,7 +61,8 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
     began_at = perf_counter()
     vault = Vault()
     classify = dialect.classifier(chat.json_output)
-    call.entities = redact_request(chat.body, classify, vault, dialect.field_names)
+    found = redact_request(chat.body, classify, vault, dialect.field_names)
+    call.entities = {name: count for (name, _), count in found.items()}
     call.detection_s = perf_counter() - began_at
     scan = answer_scan(vault)
 

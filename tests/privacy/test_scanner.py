@@ -30,9 +30,9 @@ Run = TextRun | JsonRun | SniffRun
 
 def _vault() -> Vault:
     vault = Vault()
-    vault.hide("PERSON", 'Ada "A" Byron')
-    vault.hide("EMAIL", "x@y.io")
-    vault.hide("CREDIT_CARD", "4111 1111 1111 1111")
+    vault.hide(texts.entity("PERSON"), 'Ada "A" Byron')
+    vault.hide(texts.entity("EMAIL"), "x@y.io")
+    vault.hide(texts.entity("CREDIT_CARD"), "4111 1111 1111 1111")
     return vault
 
 
@@ -588,8 +588,8 @@ def test_values_are_not_restored_into_image_links_or_unknown_hosts(text: str, re
 @given(text=texts.texts)
 def test_what_is_restored_is_never_looked_at_again(text: str) -> None:
     vault = Vault()
-    vault.hide("PERSON", "Ada [EMAIL_1] 4111 1111 1111 1111")
-    vault.hide("EMAIL", "x@y.io")
+    vault.hide(texts.entity("PERSON"), "Ada [EMAIL_1] 4111 1111 1111 1111")
+    vault.hide(texts.entity("EMAIL"), "x@y.io")
     run = TextRun(answer_scan(vault))
     run.feed(text)
     run.flush()

@@ -14,6 +14,7 @@ from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
 from gateway.server.relay import Relay
 from gateway.stream import ResponseStream
+from tests.privacy import texts
 from tests.test_stream import DONE, STOP, chunk, error_in
 
 
@@ -43,7 +44,7 @@ class Wire:
 
 def made() -> tuple[Relay, Any]:
     vault = Vault()
-    vault.hide("PERSON", "Ada")
+    vault.hide(texts.entity("PERSON"), "Ada")
     return Relay(
         ResponseStream(answer_scan(vault), OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1)),
         asyncio.get_running_loop(),
