@@ -30,8 +30,8 @@ NATIVE_SCRIPT = "[Ͱ-ӿ֐-׿ऀ-ॿ฀-๿぀-ヿ一-鿿가-힣]"
 _RUN = re.compile("[a-z]+")
 # Too common to say that a row is worth trying, where the keyword has another word.
 _COMMON = frozenset(
-    "id ids no nr ni org number numero card code identification identity national account personal social security insurance "
-    "registration health bank medical document license licence".split()
+    "id ids no nr ni org number numero card code identification identity national account personal social "
+    "security insurance registration health bank medical document license licence".split()
 )
 
 
@@ -42,7 +42,7 @@ def words(keywords: Iterable[str]) -> frozenset[str]:
         for keyword in _spellings(keywords)
         for form in (keyword, keyword.replace(" ", ""))
         for suffix in _SUFFIXES
-        if (runs := _RUN.findall(form + suffix))
+        if (runs := _RUN.findall((form + suffix).replace("ı", "i")))
     )
 
 
@@ -55,11 +55,12 @@ def cue(keywords: Iterable[str], near: bool) -> str:
 def _spellings(keywords: Iterable[str]) -> Iterator[str]:
     for keyword in keywords:
         yield keyword
-        yield "".join(c for c in unicodedata.normalize("NFKD", keyword) if not unicodedata.combining(c))
+        yield "".join(c for c in unicodedata.normalize("NFKD", keyword) if not unicodedata.combining(c)).replace("ı", "i")
 
 
 def _pattern(keyword: str) -> str:
-    return r"[\W_]{0,3}".join(re.escape(part) for part in keyword.split())
+    parts = [re.escape(part) for part in keyword.split()]
+    return "|".join(dict.fromkeys((r"[\W_]{1,3}".join(parts), "".join(parts))))
 
 
 def is_native(keyword: str) -> bool:

@@ -12,7 +12,7 @@ _DOCUMENT = "[CFGHJKLMNPRTVWXYZ0-9cfghjklmnprtvwxyz]"  # no vowels, no look-alik
 
 
 def mrz_check(value: str) -> bool:
-    """ICAO Doc 9303 part 3, section 4.9: weights 7, 3, 1, letters count from 10; the last is the check digit."""
+    """Weights 7, 3, 1, letters count from 10; the last is the check digit (ICAO Doc 9303, part 3, 4.9)."""
     total = sum(int(c, 36) * (7, 3, 1)[i % 3] for i, c in enumerate(value[:-1]))
     return value[-1].isdigit() and total % 10 == int(value[-1])
 
@@ -136,7 +136,7 @@ GERMANY: tuple[Entity, ...] = (
     shaped(
         "DE_HANDELSREGISTER",
         "COMPANY_ID",
-        Shape(r"HR[AB](?: |-|: ?| Nr\. ?)?[0-9]{1,6}(?: [A-Z]{1,3})?", 16, begins="HRA HRB"),
+        Shape(r"HR[AB](?: |-|: ?| Nr\. ?)?[0-9]{1,6}(?: [A-Z]{1,3})?", 18, begins="HRA HRB"),
         whole,
         words=frozenset({"hra", "hrb"}),
     ),

@@ -202,10 +202,11 @@ UNION: tuple[Entity, ...] = (
         "EU_VAT",
         "TAX_ID",
         Shape(
-            "(?:AT ?U[0-9]{8}|(?:BE|BG|CY|CZ|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)"
+            "(?:AT ?U[0-9]{8}"
+            "|(?:BE|BG|CY|CZ|DK|EE|EL|ES|FI|FR|HR|HU|IE|IT|LT|LU|LV|MT|NL|PL|PT|RO|SE|SI|SK|XI)"
             "(?: [0-9]{2,4}[. ]?[0-9]{3}[. ]?[0-9]{3}|[A-Z0-9]{1,2}[0-9]{6,12}(?:B[0-9]{2}|[A-Z]{1,2})?))",
             20,
-            begins="AAX AA_",
+            begins="AA9 AAA9 AAAA9 AA_9 AA_U9",
         ),
         eu_vat,
         aliases=("VAT_ID",),

@@ -1,4 +1,4 @@
-"""Identifiers given out in western Europe: the British Isles, Iberia, France, Italy, the Low Countries, the Alps."""
+"""Identifiers given out in western Europe: the British Isles, Iberia, France, Italy, Low Countries, Alps."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def fiscal_code(candidate: str) -> int:
 _PASSPORT = "passport, travel document"
 _LICENCE = ("DRIVERS_LICENSE", "DRIVER_LICENSE", "DRIVING_LICENCE")
 _F = "[0-9LMNPQRSTUV]"  # a digit of a fiscal code
-_FISCAL = f"[A-Z]{{6}}{_F}{{2}}[A-EHLMPRST]{_F}{{2}}[A-Z]{_F}{{3}}[A-Z]"
+_FISCAL = f"[A-Z]{{6}}[0-9]{{2}}[A-EHLMPRST]{_F}{{2}}[A-Z]{_F}{{3}}[A-Z]"
 
 BRITISH_ISLES: tuple[Entity, ...] = (
     *named(
@@ -167,9 +167,10 @@ FRANCE: tuple[Entity, ...] = (
         "FR_NIR",
         "SOCIAL_SECURITY",
         Shape(
-            "[12378] ?[0-9]{2} ?[0-9]{2} ?(?:[0-9]{2}|2[AB]) ?[0-9]{3} ?[0-9]{3}(?: ?[/-]? ?)[0-9]{2}",
+            "(?:[12378][0-9]{4}(?:[0-9]{2}|2[AB])[0-9]{6}"
+            "|[12378] [0-9]{2} [0-9]{2} (?:[0-9]{2}|2[AB]) [0-9]{3} [0-9]{3}) ?[/-]? ?[0-9]{2}",
             23,
-            begins="999999 9_99_9",
+            begins="99999 9_99_9",
         ),
         checked(nir.is_valid),
         aliases=("SOCIAL_SECURITY_NUMBER", "FRANCE_NIR"),

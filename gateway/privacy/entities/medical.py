@@ -19,8 +19,8 @@ _SPECIALTIES = tuple(
     "allergy anesthesiology cardiology chiropractic dentistry dermatology endocrinology gastroenterology "
     "geriatrics gynecology hematology hepatology immunology medicine neonatology nephrology neurology "
     "neurosurgery obstetrics oncology ophthalmology optometry orthopedics otolaryngology pathology "
-    "pediatrics physiatry podiatry practice psychiatry psychology pulmonology radiology rheumatology surgery therapy "
-    "urology".split()
+    "pediatrics physiatry podiatry practice psychiatry psychology pulmonology radiology rheumatology "
+    "surgery therapy urology".split()
 )
 
 _NPI = "npi, npis, national provider identifier, national provider, provider identifier"
