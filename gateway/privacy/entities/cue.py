@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 
 _SUFFIXES = ("", "s", "no", "nr", "num", "number", "numbers", "nummer", "id")
 _FILLERS = (
-    r"numbers?|nos?|nr|num|numer|nummer|n[uú]mero|num[eé]ro|ids?|code|card|value|field|and|or|the|of|for|to|"
+    r"numbers?|nos?|nr?|num|numer|nummer|n[uú]mero|num[eé]ro|ids?|code|card|value|field|and|or|the|of|for|to|"
     r"is|are|was|as|es|ist|lautet|est|[eè]|é|jest|[aä]r|on|er|og|und|et|y|&"
 )
 # Between a keyword and its value. A value that proves itself by a checksum may stand a few words or another
@@ -30,7 +30,7 @@ NATIVE_SCRIPT = "[Ͱ-ӿ֐-׿ऀ-ॿ฀-๿぀-ヿ一-鿿가-힣]"
 _RUN = re.compile("[a-z]+")
 # Too common to say that a row is worth trying, where the keyword has another word.
 _COMMON = frozenset(
-    "id ids no nr ni org number numero card code identification identity national account personal social "
+    "my id ids no nr ni org number numero card code identification identity national account personal social "
     "security insurance registration health bank medical document license licence".split()
 )
 
@@ -55,7 +55,9 @@ def cue(keywords: Iterable[str], near: bool) -> str:
 def _spellings(keywords: Iterable[str]) -> Iterator[str]:
     for keyword in keywords:
         yield keyword
-        yield "".join(c for c in unicodedata.normalize("NFKD", keyword) if not unicodedata.combining(c)).replace("ı", "i")
+        yield "".join(
+            c for c in unicodedata.normalize("NFKD", keyword) if not unicodedata.combining(c)
+        ).replace("ı", "i")
 
 
 def _pattern(keyword: str) -> str:

@@ -89,7 +89,7 @@ KOREA: tuple[Entity, ...] = (
         "KR_FRN",
         "NATIONAL_ID",
         Shape("[0-9]{6}[ -]?[5-8][0-9]{6}", 14),
-        ("frn, arc, foreigner registration, foreign registration, alien registration, 외국인등록"),
+        "frn, arc, foreigner registration, foreign registration, alien registration, 외국인등록",
         korean_resident("5678"),
     ),
     shaped(
@@ -150,6 +150,7 @@ INDIA: tuple[Entity, ...] = (
         "NATIONAL_ID",
         Shape("[2-9][0-9]{3}(?:(?: [0-9]{4}){2,3}|(?:-[0-9]{4}){2,3})", 19, begins="9999_9 9999-9"),
         aadhaar,
+        veto="[0-9]{4}[ -]",
         aliases=("AADHAAR",),
     ),
     *named(
@@ -221,7 +222,7 @@ EAST_ASIA: tuple[Entity, ...] = (
         "JP_MY_NUMBER",
         "NATIONAL_ID",
         digits(12),
-        "my number, individual number, マイナンバー, 個人番号",
+        "my number card, mynumber, individual number, マイナンバー, 個人番号",
         checked(my_number.is_valid),
     ),
     shaped(
@@ -257,7 +258,7 @@ SOUTH_EAST_ASIA: tuple[Entity, ...] = (
         "TH_TNIN",
         "NATIONAL_ID",
         digits(13),
-        ("tnin, thai id, thai national id, thai citizen, เลขบัตรประชาชน, บัตรประชาชน, เลขประจำตัวประชาชน"),
+        "tnin, thai id, thai national id, thai citizen, เลขบัตรประชาชน, บัตรประชาชน, เลขประจำตัวประชาชน",
         checked(pin.is_valid),
     ),
     shaped(

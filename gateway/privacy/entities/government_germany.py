@@ -60,7 +60,7 @@ GERMANY: tuple[Entity, ...] = (
         "DE_TAX_NUMBER",
         "TAX_ID",
         Shape("[0-9]{2,5}(?:[ /][0-9]{3,5}){1,2}|[0-9]{10,13}", 17),
-        "steuernummer, steuer nr, st nr, stnr, german tax number",
+        "steuernummer, steuer nr, stnr, german tax number",
         checked(lambda value: stnr.is_valid(value)),
     ),
     shaped(
@@ -128,7 +128,7 @@ GERMANY: tuple[Entity, ...] = (
         "DE_FUEHRERSCHEIN",
         "DRIVER_LICENSE",
         Shape("[A-Za-z0-9][0-9]{2}[A-Za-z0-9]{6}[0-9][A-Za-z0-9]", 11, "[A-Za-z0-9]"),
-        ("führerschein, fuehrerschein, führerscheinnummer, fuehrerscheinnummer, german driving licence"),
+        "führerschein, fuehrerschein, führerscheinnummer, fuehrerscheinnummer, german driving licence",
         with_digits(4),
         near=False,
         aliases=("DRIVERS_LICENSE", "DRIVER_LICENSE"),

@@ -134,14 +134,6 @@ SOUTH_AMERICA: tuple[Entity, ...] = (
         "nit, número de identificación tributaria",
         checked(nit.is_valid),
     ),
-    *named(
-        "CO_CEDULA",
-        "NATIONAL_ID",
-        Shape(r"[0-9]{1,4}(?:\.?[0-9]{3}){2}", 12),
-        "cédula, cédula de ciudadanía, c.c.",
-        whole,
-        near=False,
-    ),
     *named("PE_RUC", "TAX_ID", digits(11), "ruc, registro único de contribuyentes", checked(ruc.is_valid)),
     *named(
         "EC_CI",
@@ -150,6 +142,14 @@ SOUTH_AMERICA: tuple[Entity, ...] = (
         "cédula, cédula de identidad, cédula de ciudadanía",
         checked(ci.is_valid),
     ),
+    *named(
+        "CO_CEDULA",
+        "NATIONAL_ID",
+        Shape(r"[0-9]{1,3}(?:\.?[0-9]{3}){2,3}", 15),
+        "cédula, cédula de ciudadanía",
+        whole,
+        near=False,
+    ),
 )
 
 AFRICA: tuple[Entity, ...] = (
@@ -157,7 +157,7 @@ AFRICA: tuple[Entity, ...] = (
         "ZA_ID_NUMBER",
         "NATIONAL_ID",
         digits(13),
-        (f"south african id, sa id, rsa id, identity number, permanent resident, refugee id, {NATIONAL_ID}"),
+        f"south african id, rsa id, za id, identity number, permanent resident, refugee id, {NATIONAL_ID}",
         checked(south_african),
     ),
     *named(
@@ -200,15 +200,6 @@ OCEANIA: tuple[Entity, ...] = (
         "medicare, medicare card",
         checked(medicare),
         kind="medical",
-    ),
-    *named(
-        "AU_PASSPORT",
-        "PASSPORT",
-        Shape("[A-Za-z]{1,2}[0-9]{7}", 9, "[A-Za-z]"),
-        "australian passport",
-        whole,
-        near=False,
-        aliases=("PASSPORT",),
     ),
     *named(
         "NZ_IRD",

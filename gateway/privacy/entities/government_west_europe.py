@@ -37,7 +37,7 @@ def fiscal_code(candidate: str) -> int:
     Where two people would share a code, letters stand in for its digits (decree of 23 December 1976, art. 6).
     """
     figures = candidate[6:8] + candidate[9:11] + candidate[12:15]
-    if candidate.isupper() and figures.isdigit() and 1 <= int(candidate[9:11]) % 40 <= 31:
+    if candidate.isupper() and figures.isdigit() and int(candidate[9:11]) in _BIRTHDAYS:
         return len(candidate)
     return len(candidate) if codicefiscale.is_valid(candidate.upper()) else 0
 
@@ -45,6 +45,7 @@ def fiscal_code(candidate: str) -> int:
 _PASSPORT = "passport, travel document"
 _LICENCE = ("DRIVERS_LICENSE", "DRIVER_LICENSE", "DRIVING_LICENCE")
 _F = "[0-9LMNPQRSTUV]"  # a digit of a fiscal code
+_BIRTHDAYS = (*range(1, 32), *range(41, 72))  # women's have 40 added
 _FISCAL = f"[A-Z]{{6}}[0-9]{{2}}[A-EHLMPRST]{_F}{{2}}[A-Z]{_F}{{3}}[A-Z]"
 
 BRITISH_ISLES: tuple[Entity, ...] = (
@@ -157,7 +158,7 @@ IBERIA: tuple[Entity, ...] = (
         "PT_NIF",
         "TAX_ID",
         digits(9),
-        ("nif, número de identificação fiscal, contribuinte, número de contribuinte, portuguese tax id"),
+        "nif, número de identificação fiscal, contribuinte, número de contribuinte, portuguese tax id",
         checked(portuguese_nif.is_valid),
     ),
 )
@@ -214,7 +215,7 @@ ITALY: tuple[Entity, ...] = (
         "IT_FISCAL_CODE",
         "TAX_ID",
         Shape(f"(?i:{_FISCAL})", 16, "[A-Za-z]"),
-        "codice fiscale, cod fiscale, cod fisc, cf, c f, fiscal code, italian tax code",
+        "codice fiscale, cod fiscale, cod fisc, cf, fiscal code, italian tax code",
         whole,
         aliases=("CODICE_FISCALE",),
     ),
@@ -262,7 +263,7 @@ LOW_COUNTRIES: tuple[Entity, ...] = (
         "NL_BSN",
         "NATIONAL_ID",
         digits(9),
-        ("bsn, burgerservicenummer, burger service nummer, sofinummer, sofi, citizen service number"),
+        "bsn, burgerservicenummer, burger service nummer, sofinummer, sofi, citizen service number",
         checked(bsn.is_valid),
     ),
     shaped(

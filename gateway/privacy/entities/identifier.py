@@ -126,6 +126,7 @@ def shaped(
     kind: Kind = "government",
     words: frozenset[str] = frozenset(),
     sign: str = "",
+    veto: str = "",
     aliases: tuple[str, ...] = (),
 ) -> Entity:
     """The row of a value that needs no keyword: its shape is unmistakable, and usually has a checksum."""
@@ -139,6 +140,7 @@ def shaped(
         openings=shape.openings,
         validate=validate,
         before=ALONE,
+        veto=veto,
         after=_NOT_AFTER,
         words=words,
         sign=sign or ("" if words else _DIGITS if shape.begins[0].isdigit() else LETTERS),

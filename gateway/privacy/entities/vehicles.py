@@ -93,7 +93,7 @@ VEHICLES: tuple[Entity, ...] = (
         "TR_LICENSE_PLATE",
         "LICENSE_PLATE",
         Shape("(?:0[1-9]|[1-7][0-9]|8[01]) ?[A-Za-z]{1,3} ?[0-9]{2,5}", 12, "[0-8]"),
-        ("plaka, plakası, plakalı, plaka numarası, plaka no, araç, turkish plate, license plate"),
+        "plaka, plakası, plakalı, plaka numarası, plaka no, araç, turkish plate, license plate",
         whole,
         aliases=_ALIASES,
     ),
