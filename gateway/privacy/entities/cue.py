@@ -42,7 +42,7 @@ def words(keywords: Iterable[str]) -> frozenset[str]:
         for keyword in _spellings(keywords)
         for form in (keyword, keyword.replace(" ", ""))
         for suffix in _SUFFIXES
-        if (runs := _RUN.findall((form + suffix).replace("ı", "i")))
+        if (runs := _RUN.findall(form + suffix))
     )
 
 
@@ -55,9 +55,7 @@ def cue(keywords: Iterable[str], near: bool) -> str:
 def _spellings(keywords: Iterable[str]) -> Iterator[str]:
     for keyword in keywords:
         yield keyword
-        yield "".join(
-            c for c in unicodedata.normalize("NFKD", keyword) if not unicodedata.combining(c)
-        ).replace("ı", "i")
+        yield "".join(c for c in unicodedata.normalize("NFKD", keyword) if not unicodedata.combining(c))
 
 
 def _pattern(keyword: str) -> str:

@@ -318,17 +318,14 @@ WEST_ASIA: tuple[Entity, ...] = (
         "TR_NATIONAL_ID",
         "NATIONAL_ID",
         digits(11),
-        (
-            "tc kimlik, t.c. kimlik, kimlik, tckn, tc no, turkish id, turkish identity, vatandaşlık, "
-            f"{NATIONAL_ID}"
-        ),
+        (f"tc kimlik, t.c. kimlik, kimlik, tckn, tc no, turkish id, turkish identity, {NATIONAL_ID}"),
         checked(tckimlik.is_valid),
     ),
     *named(
         "TR_TAX_ID",
         "TAX_ID",
         digits(10),
-        "vkn, vergi kimlik, vergi no, vergi numarası",
+        "vkn, vergi kimlik, vergi",
         checked(vkn.is_valid),
     ),
     *named(

@@ -74,9 +74,10 @@ def test_an_unknown_name_is_refused_with_the_nearest(wrong: str, right: str) -> 
 @given(st.text(max_size=200))
 def test_any_text_is_a_name_or_refused(name: str) -> None:
     try:
-        assert resolve(name)
-    except UnknownEntity as error:
-        assert len(str(error)) < 600
+        found = resolve(name)
+    except UnknownEntity:
+        return
+    assert found
 
 
 def test_an_alias_without_rows_is_unknown() -> None:

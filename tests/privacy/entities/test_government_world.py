@@ -202,8 +202,20 @@ def test_every_entity_has_a_case() -> None:
 
 @pytest.mark.parametrize(
     "context",
-    ["PESEL {}", "pesel: {}", '"pesel":"{}"', "pesel={}", "Pesel number is {}", "PESEL no. {}"]
-    + ["<pesel>{}", "**PESEL:** {}", "pesel_nr: {}", "peselNumber = {}", "| PESEL | {} |", "PESEL\n{}"],
+    [
+        "PESEL {}",
+        "pesel: {}",
+        '"pesel":"{}"',
+        "pesel={}",
+        "Pesel number is {}",
+        "PESEL no. {}",
+        "<pesel>{}",
+        "**PESEL:** {}",
+        "pesel_nr: {}",
+        "peselNumber = {}",
+        "| PESEL | {} |",
+        "PESEL\n{}",
+    ],
 )
 def test_a_keyword_leads_to_its_value(context: str) -> None:
     assert spans(context.format("44051401458"), "PL_PESEL") == ["44051401458"]
@@ -222,7 +234,6 @@ CHECKED = {
 
 
 def _row(name: str) -> Entity:
-    keyword, _ = CHECKED[name]
     return next(row for row in GOVERNMENT_WORLD if row.name == name and row.cue)
 
 
