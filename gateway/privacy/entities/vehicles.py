@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.privacy.entities.entity import Entity, whole
-from gateway.privacy.entities.identifier import Shape, named, shaped
+from gateway.privacy.entities.identifier import ALONE, Shape, named, shaped
 
 _PLATE = (
     "plate, plates, number plate, license plate, licence plate, registration, reg, vehicle "
@@ -62,6 +62,7 @@ VEHICLES: tuple[Entity, ...] = (
         ),
         _PLATE,
         whole,
+        before=ALONE,
         aliases=_ALIASES,
     ),
     shaped(
