@@ -128,7 +128,8 @@ def national_phone(candidate: str) -> int:
         if len(groups) == 1 and not (len(digits) == 11 and digits[1] in "579"):
             continue
         lengths = [len(group) for group in groups]
-        if len(groups) > 1 and (lengths[-1] < 2 or lengths == [5, 4]):  # a check digit, a ZIP+4 code
+        # A check digit, a ZIP+4 code, the date that HDFS begins a line with (081109 203615).
+        if len(groups) > 1 and (lengths[-1] < 2 or lengths == [5, 4] or lengths[0] > 5):
             continue
         # What stands between the groups behind the area code is the same everywhere.
         gaps = re.findall(r"[0-9]([^0-9]+)(?=[0-9])", part)
