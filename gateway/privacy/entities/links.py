@@ -39,10 +39,13 @@ _NOT_DOMAINS = frozenset(
 )
 
 
-# What a link may carry that is found on its own: mailboxes, and parameters named like secrets.
+# What a link may carry that is found on its own: mailboxes, parameters named like secrets, values that look
+# like one. The link ends before them.
 _CARRIED = re.compile(
     r"[^/?&=]{1,64}(?:@|%40)[A-Za-z0-9-]{1,63}\.|[?&#;](?i:[a-z_-]{0,24}(?:token|key|secret|passw(?:or)?d|pwd|"
-    r"sig|signature|auth|session(?:_?id)?|jwt|code|phone|tel|ssn|email|ip))="
+    r"sig|signature|auth|session(?:_?id)?|jwt|code|phone|tel|ssn|email|ip))=|"
+    r"[?#/](?=[^\s]{0,200}?(?:-----BEGIN|\b(?:sk-|pk_|rk_|gh[pousr]_|github_pat_|glpat-|xox[a-z]-|AKIA|AIza|eyJ)))|"
+    r"[?&](?=[^=&]{1,40}=[^&]{0,200}?(?:[0-9][ +-]?){9})"
 )
 _HOST_END = re.compile(r"[:/?#]")
 
