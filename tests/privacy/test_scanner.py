@@ -401,8 +401,8 @@ def test_values_are_found_between_anything(label: str, value: str, before: str, 
     "text",
     [
         "4111 1111 1111 1112", "000-45-6789", "666-45-6789", "123-00-6789", "order 1234567890123456", "sk-short", "foo@bar",
-        "256.1.1.1", "std::vector<int>", "12:30:45", "ab:cd", "about New York City", "He went home", "2024-01-15 10:30:00",
-        "DE00 3704 0044 0532 0130 00", "x123-45-6789", "0.1.2", "https://example.com:8080/path", "1111 1111 1111 1111",
+        "256.1.1.1", "std::vector<int>", "12:3", "ab:cd", "about New York City", "He went home", "2024-13-45",
+        "DE00 3704 0044 0532 0130 00", "x123-45-6789", "0.1.2", "http://localhost:8080/path", "1111 1111 1111 1111",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_one_is_left_alone(text: str) -> None:

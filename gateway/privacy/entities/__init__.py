@@ -9,6 +9,7 @@ from gateway.privacy.entities.address import ADDRESS
 from gateway.privacy.entities.aliases import UnknownEntity, look_up, meanings
 from gateway.privacy.entities.banking import BANKING
 from gateway.privacy.entities.contact import CONTACT
+from gateway.privacy.entities.dates import DATES
 from gateway.privacy.entities.entity import LEFT_CONTEXT, Entity, Kind
 from gateway.privacy.entities.government import GOVERNMENT
 from gateway.privacy.entities.government_world import GOVERNMENT_WORLD
@@ -31,6 +32,7 @@ ENTITIES: tuple[Entity, ...] = (
     *MEDICAL,
     *CONTACT,
     *NETWORK,
+    *DATES,
     *ADDRESS,
     *PERSON,
 )
