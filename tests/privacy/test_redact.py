@@ -232,7 +232,9 @@ def test_a_block_names_the_entity_and_the_place_and_never_content(nature: str) -
         redact_request(
             {"messages": [message]}, classify, Vault(), FIELD_NAMES, Actions({"CREDIT_CARD": "block"})
         )
-    place = "messages[0].content[1].text" if nature == "text" else "messages[0].tool_calls[0].function.arguments"
+    place = (
+        "messages[0].content[1].text" if nature == "text" else "messages[0].tool_calls[0].function.arguments"
+    )
     assert caught.value.param == place
     assert "CREDIT_CARD" in caught.value.message
     assert "4111" not in caught.value.message

@@ -39,7 +39,7 @@ def test_code_and_hosts_of_a_network_are_no_links(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("https://user:pass@host.example.com/x", [("API_KEY", "user:pass")]),
+        ("https://user:hunter22x@host.example.com/x", [("API_KEY", "hunter22x")]),
         ("http://10.0.0.1/path", [("IP_ADDRESS", "10.0.0.1")]),
         ("http://[2001:db8::1]/path", [("IP_ADDRESS", "2001:db8::1")]),
         (
