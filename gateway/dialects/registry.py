@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.dialect import Dialect
 from gateway.dialects.openai_chat import OPENAI_CHAT
 
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT,)}
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC)}
