@@ -24,10 +24,10 @@ class Lane(NamedTuple):
 
     `kind` is `content`, `reasoning` (restored for display), `thinking` (reasoning that the provider signs:
     it passes unrestored), `refusal`, `transcript` (of audio), `arguments` (a tool call's JSON), `input` (a
-    custom tool's free text), `server_arguments` (JSON that the provider gives to a tool of its own: frames that
-    pass show it, a translation has it in the tool's `Extra`), or the field's own name where a provider adds
-    one. `position` tells the tool
-    calls of a choice apart (0, 1, … in the order they began), and the blocks of one kind.
+    custom tool's free text), `server_arguments` (JSON that the provider gives to a tool of its own: frames
+    that pass show it, a translation has it in the tool's `Extra`), or the field's own name where a provider
+    adds one. `position` tells the tool calls of a choice apart (0, 1, … in the order they began), and the
+    blocks of one kind.
 
     A choice below 0 says that each text is whole in itself: no run crosses from one to the next.
     """

@@ -50,8 +50,11 @@ def body_of(events: Sequence[Event], head: Head) -> dict[str, Any]:
             case "message_start":
                 body = tree["message"]
             case "content_block_start":
-                content.append(tree["content_block"])
+                block = tree["content_block"]
+                content.append(block)
                 pieces = {}
+                if block["type"] == "fallback":  # the model that answers instead
+                    body["model"] = (block.get("to") or {}).get("model") or body["model"]
             case "content_block_delta":
                 _gather(content[-1], tree["delta"], pieces)
             case "content_block_stop":

@@ -87,8 +87,11 @@ class Encoder:
     def encode(self, event: Event) -> bytes:
         if isinstance(event, Text):
             block = self._block
-            if block is not None and block.lane == event.lane and block.end is None:
-                return block.before + encode(event.text) + _AFTER_TEXT
+            if block is not None and block.lane == event.lane and block.lane.kind != "input":
+                if block.end is None:
+                    return block.before + encode(event.text) + _AFTER_TEXT
+                if not self._waiting:
+                    return b"".join(self._piece(block, event.text))
             return b"".join(self._take(event.lane, event))
         match event:
             case Opening():

@@ -89,7 +89,7 @@ def test_every_string_of_a_recording_is_the_text_of_an_event(folder: Path) -> No
 def test_what_of_a_recording_is_kept_is_nothing_but_ids_enums_and_sealed_data(folder: Path) -> None:
     known = {"id", "type", "role", "model", "name", "stop_reason", "signature", "encrypted_content"}
     known |= {"encrypted_index", "tool_use_id", "service_tier", "inference_geo", "tool_name", "server_name"}
-    known |= {"category", "recommended_model", "media_type", "tool_id"}
+    known |= {"category", "recommended_model", "media_type", "expires_at", "tool_id"}
     classify = classifier(False)
     for frame in frames_of((folder / "response.body").read_bytes()):
         for path, text in strings(json.loads(frame.data)) if frame.data else ():

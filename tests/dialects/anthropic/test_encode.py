@@ -238,7 +238,7 @@ def test_trap_03_arguments_in_the_chunk_that_opens_the_call_are_kept() -> None:
 
 
 def test_trap_05_reasoning_has_its_own_block_and_a_lone_signature_too() -> None:
-    events = [
+    events: list[Event] = [
         Text(REASONING, "hm"),
         Text(CONTENT, "so"),
         Sealed(Lane(0, "thinking", 1), "signature", "c2ln"),
