@@ -105,6 +105,11 @@ class Encoder:
                     return b""
                 self._finish = event
                 return b"".join(self._settle())
+            case Sealed() if event.lane.kind not in _THINKING_KINDS:
+                if event.kind == "signature":  # of text that Messages does not sign
+                    return b""
+                lane = Lane(event.lane.choice, "thinking", event.lane.position)
+                return b"".join(self._take(lane, event))
             case LaneEnd() | Sealed() | Annotation():
                 return b"".join(self._take(event.lane, event))
             case ToolCall():

@@ -3,8 +3,10 @@
 In: a parsed, redacted request. Out: a Conversation, for the writer of another dialect. Raises InvalidRequest
 where a body is not of this dialect. What has no neutral word goes into `extra` or an ExtraPart.
 
-Hints that are left out: `cache_control` of the whole request, `thinking.display`, citations of earlier
-answers, `eager_input_streaming`, `input_examples`, and how a tool may be called (`allowed_callers`).
+Hints that are left out: `cache_control` of the whole request, `context_management` and `diagnostics` (what
+Anthropic may forget or tell of a long conversation), `thinking.display`, citations of earlier answers, and of
+a tool `eager_input_streaming`, `defer_loading`, `input_examples` and `allowed_callers`. Adaptive thinking
+says that the model decides how much it thinks: without an effort beside it, so does any other.
 
 Source: anthropic-sdk-python types (`message_create_params.py`, `content_block_param.py`).
 """
@@ -38,12 +40,11 @@ from gateway.wire.jsontext import encode
 # Fields with a neutral word, and hints.
 _KNOWN = frozenset(
     "model messages system max_tokens stream temperature top_p top_k stop_sequences tools tool_choice "
-    "thinking output_config output_format metadata service_tier cache_control anthropic_version".split()
+    "thinking output_config output_format metadata service_tier cache_control anthropic_version "
+    "context_management diagnostics".split()
 )
 # What a field is if it is not said.
 _DEFAULTS: dict[str, Any] = {"speed": "standard", "container": None, "betas": []}
-# How the API thinks where `adaptive` comes without an effort.
-_DEFAULT_EFFORT = "high"
 
 
 def read(request: ChatRequest) -> Conversation:
@@ -127,12 +128,10 @@ def _read_output(body: dict[str, Any], conversation: Conversation) -> None:
 def _read_thinking(body: dict[str, Any], conversation: Conversation) -> None:
     thinking = _object(body, "thinking")
     match thinking.get("type"):
-        case None:
+        case None | "adaptive":
             return
         case "enabled":
             conversation.thinking_budget = _number(thinking, "budget_tokens", int)
-        case "adaptive":
-            conversation.effort = conversation.effort or _DEFAULT_EFFORT
         case "disabled" | "between_tools":
             conversation.effort = "none"
         case _:

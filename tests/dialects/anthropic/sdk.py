@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx2 as httpx
 from anthropic.lib.streaming import _beta_messages, _messages
 
 from gateway.wire.sse import SSESplitter
@@ -37,8 +36,9 @@ def beta_message(frames: bytes) -> dict[str, Any]:
     buffers: dict[int, bytes] = {}
     for event in events(frames):
         given: Any = event
+        headers: Any = {}
         snapshot = _beta_messages.accumulate_event(
-            event=given, current_snapshot=snapshot, json_bufs=buffers, request_headers=httpx.Headers()
+            event=given, current_snapshot=snapshot, json_bufs=buffers, request_headers=headers
         )
     return plain(snapshot)
 

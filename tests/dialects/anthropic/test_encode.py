@@ -66,6 +66,10 @@ def blocks(*events: Event) -> list[dict[str, Any]]:
     return list(content)
 
 
+def text_block(said: str) -> dict[str, Any]:
+    return {"type": "text", "text": said}
+
+
 def in_order(data: bytes) -> None:
     """Every event has its name; blocks are numbered from 0, and one is closed before the next opens."""
     for frame in SSESplitter().feed(data):
@@ -257,10 +261,25 @@ def test_trap_06_a_call_without_arguments_says_an_empty_object() -> None:
     assert [block["input"] for block in sdk.message(data)["content"]] == [{}, {}]
 
 
+def test_a_call_that_max_tokens_cuts_is_told_as_far_as_it_came() -> None:
+    events: list[Event] = [ToolCall(0, 0, "a", "f"), Text(arguments(0), '{"city": "Par')]
+    told = message(*events, Finish(0, "length"))
+    assert (told["stop_reason"], told["content"][0]["input"]) == ("max_tokens", {})
+    said = "".join(e.text for e in decoded(frames([*events, Finish(0, "length")])) if isinstance(e, Text))
+    assert said.endswith('{"city": "Par')
+
+
 def test_trap_07_encrypted_reasoning_comes_as_redacted_thinking() -> None:
     assert blocks(Sealed(REASONING, "encrypted", "gAAA", id="rs_1"), STOP) == [
         {"type": "redacted_thinking", "data": "encrypted:rs_1:gAAA"}
     ]
+
+
+def test_what_seals_other_lanes_than_reasoning_does_not_break_their_blocks() -> None:
+    signed: list[Event] = [Text(CONTENT, "a"), Sealed(CONTENT, "signature", "Z2Vt"), Text(CONTENT, "b"), STOP]
+    assert blocks(*signed) == [text_block("ab")]
+    sealed: list[Event] = [Text(CONTENT, "a"), Sealed(CONTENT, "redacted", "b3Bh"), STOP]
+    assert blocks(*sealed) == [text_block("a"), {"type": "redacted_thinking", "data": "b3Bh"}]
 
 
 def test_trap_12_usage_is_told_without_what_the_cache_gave() -> None:

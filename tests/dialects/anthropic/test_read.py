@@ -93,6 +93,11 @@ def test_defaults_are_not_said() -> None:
     assert said == asked()
 
 
+def test_what_a_coding_agent_sends_along_is_no_obstacle() -> None:
+    edits = {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}
+    assert asked(context_management=edits, thinking={"type": "adaptive"}, cache_control=CACHE) == asked()
+
+
 @pytest.mark.parametrize("choice", [("auto", "auto"), ("any", "required"), ("none", "none")])
 def test_how_tools_are_chosen(choice: tuple[str, Any]) -> None:
     assert asked(tool_choice={"type": choice[0]}).tool_choice == ToolChoice(choice[1])
@@ -101,7 +106,7 @@ def test_how_tools_are_chosen(choice: tuple[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("fields", "effort"),
     [
-        ({"thinking": {"type": "adaptive"}}, "high"),
+        ({"thinking": {"type": "adaptive"}}, None),
         ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, "max"),
         ({"thinking": {"type": "disabled"}, "output_config": {"effort": "max"}}, "none"),
         ({"thinking": {"type": "between_tools"}}, "none"),
