@@ -15,7 +15,6 @@ Source: anthropic-sdk-python types (`raw_message_stream_event.py`, the beta ones
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -123,7 +122,16 @@ class Decoder:
         return self.decode_tree(tree)
 
     def decode_tree(self, tree: dict[str, Any], complete: bool = False) -> list[Event]:
-        """The events of a parsed frame; `complete`: a block that begins is already all there."""
+        """The events of a parsed frame; `complete`: a block that begins is already all there.
+
+        Raises ProviderGarbage.
+        """
+        try:
+            return self._events(tree, complete)
+        except RecursionError:
+            raise ProviderGarbage("the provider sent JSON that is nested too deeply") from None
+
+    def _events(self, tree: dict[str, Any], complete: bool) -> list[Event]:
         before: list[Event] = []
         after: list[Event] = []
         lanes: dict[Path, Lane] = {}
@@ -198,7 +206,7 @@ class Decoder:
                 if (given := raw.get("input")) or (complete and given is not None):
                     after.append(Text(lane, encode(given).decode()))
             case _:
-                block.raw = deepcopy(raw)
+                block.raw = dict(raw)
 
     def _block(self, index: int, kind: str) -> _Block:
         lane_kind = _LANE_OF_BLOCK.get(kind, "server_arguments")

@@ -352,6 +352,21 @@ def test_law_7_garbage_raises_only_documented_errors(given: list[tuple[str, str 
         assert {(e.path, e.text) for e in events if isinstance(e, Text) and e.path} == there
 
 
+def test_law_7_json_that_is_nested_deeply_is_garbage_or_text() -> None:
+    for depth in (100, 600, 950, 5000):
+        data = (
+            b'{"type":"content_block_start","index":0,"content_block":'
+            + b'{"a":' * depth
+            + b'"x"'
+            + b"}" * depth
+            + b"}"
+        )
+        with contextlib.suppress(ProviderGarbage):
+            assert [
+                event.text for event in Decoder().decode(Frame(b"", data)) if isinstance(event, Text)
+            ] == ["x"]
+
+
 @given(st.binary(max_size=40))
 def test_law_7_bytes_raise_only_documented_errors(data: bytes) -> None:
     with contextlib.suppress(ProviderGarbage):
