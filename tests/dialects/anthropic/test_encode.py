@@ -24,9 +24,10 @@ from gateway.chat import (
     ToolCall,
     Usage,
 )
-from gateway.dialects.anthropic.decode import Decoder
+from gateway.dialects.anthropic.decode import Decoder, input_object
 from gateway.dialects.anthropic.encode import Encoder, _JsonEnd
 from gateway.dialects.dialect import Head
+from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.wire.sse import SSESplitter
 from tests.conftest import needs_shared
 from tests.dialects import recorded
@@ -121,6 +122,28 @@ def test_the_sdk_hears_the_same_of_a_recording_and_of_its_events(folder: Path) -
                 if not block.get("citations"):
                     block.pop("citations", None)
         assert after == before
+
+
+@needs_shared
+@pytest.mark.parametrize("folder", recorded.streams("openai-chat"), ids=recorded.name)
+def test_the_sdk_takes_what_any_chat_provider_streams(folder: Path) -> None:
+    decoder, splitter, encoder = OPENAI_CHAT.decoder(), SSESplitter(), Encoder(HEAD)
+    body = (folder / "response.body").read_bytes()
+    events: list[Event] = []
+    for frame in [*splitter.feed(body), *splitter.flush()]:
+        events += decoder.decode(frame) if frame.data is not None else []
+    data = b"".join(map(encoder.encode, events)) + encoder.end()
+    in_order(data)
+    content = sdk.message(data)["content"]
+    texts = [e for e in events if isinstance(e, Text) and e.lane.choice == 0]
+    said = "".join(e.text for e in texts if e.lane.kind in ("content", "refusal"))
+    thought = "".join(e.text for e in texts if e.lane.kind == "reasoning")
+    assert "".join(block["text"] for block in content if block["type"] == "text") == said
+    assert "".join(block["thinking"] for block in content if block["type"] == "thinking") == thought
+    calls = [e.index for e in events if isinstance(e, ToolCall) and e.choice == 0]
+    inputs = ["".join(e.text for e in texts if e.lane == arguments(index)) or "{}" for index in calls]
+    told = [block["input"] for block in content if block["type"] == "tool_use"]
+    assert told == [input_object(given) for given in inputs]
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
