@@ -59,6 +59,9 @@ _MESSAGE_KEEP = (
 )
 _REQUEST_KEEP = (
     "messages.*.role",
+    # Signed: whoever changes it makes it worthless. What is not signed, `request` has put elsewhere.
+    "messages.*.content.*.thinking",
+    "content.*.thinking",
     "max_tokens",
     "top_k",
     "thinking.**",

@@ -34,6 +34,7 @@ from gateway.conversation import (
 )
 from gateway.dialects.anthropic.decode import NAME
 from gateway.dialects.anthropic.encode import ENCRYPTED
+from gateway.dialects.anthropic.request import UNSIGNED
 from gateway.errors import InvalidRequest
 from gateway.wire.jsontext import encode
 
@@ -173,7 +174,8 @@ def _part(block: dict[str, Any], at: str) -> Iterator[Part]:
             yield from _document(block, cache)
         case "thinking":
             signature = _string(block, "signature")
-            yield ReasoningPart(_string(block, "thinking"), signature, origin=NAME if signature else "")
+            text = _string(block, "thinking" if signature else UNSIGNED)
+            yield ReasoningPart(text, signature, origin=NAME if signature else "")
         case "redacted_thinking":
             data = _string(block, "data")
             if data.startswith(ENCRYPTED):

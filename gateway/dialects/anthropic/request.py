@@ -16,6 +16,9 @@ from gateway.dialects.reading import json_object, typed
 from gateway.errors import InvalidRequest
 from gateway.wire.jsontext import encode
 
+# Where a parsed request holds the text of a thinking block that nobody signed.
+UNSIGNED = "unsigned_thinking"
+
 
 class _Message(Struct):
     role: str
@@ -65,6 +68,8 @@ def _checked(body: dict[str, Any], shape: _Counted, stream: bool) -> ChatRequest
         raise InvalidRequest("model must not be empty", param="model")
     if not shape.messages:
         raise InvalidRequest("messages must not be empty", param="messages")
+    for message in body["messages"]:
+        _set_apart_unsigned(message)
     output = shape.output_format or (shape.output_config.format if shape.output_config else None)
     return ChatRequest(
         body=body,
@@ -78,34 +83,53 @@ def forward(request: ChatRequest, target: Target) -> bytes:
     """The body for a provider that speaks Messages too, each field where it stood.
 
     Only what our own encoder put into earlier answers of other providers is taken out again: reasoning
-    without a signature, or sealed by others, and signatures of calls. Anthropic refuses them.
+    without a signature, or sealed by others, and signatures of calls. Claude refuses them; of others who
+    speak the dialect, some do not sign, and want their reasoning back.
     """
     body = {**request.body, "model": target.model}
-    messages = body.get("messages")
-    if isinstance(messages, list):
-        body["messages"] = [_without_foreign(message) for message in messages]
+    signs = "claude" in target.model
+    messages = [_without_foreign(message, signs) for message in body["messages"]]
+    # A turn that has become empty would be refused; turns of one role that follow each other are not.
+    body["messages"] = [message for message in messages if message["content"] != []]
     return encode(body)
 
 
-def _without_foreign(message: Any) -> Any:
-    if not isinstance(message, dict) or message.get("role") != "assistant":
-        return message
-    content = message.get("content")
-    if not isinstance(content, list) or not any(map(_is_foreign, content)):
+def _set_apart_unsigned(message: dict[str, Any]) -> None:
+    """Signed reasoning is never changed, so what is not signed must stand where it is looked at.
+
+    It may hold the caller's own values: the reasoning of other dialects is restored for display.
+    """
+    content = message["content"]
+    for index, block in enumerate(content if isinstance(content, list) else ()):
+        if block.get("type") == "thinking" and not block.get("signature"):
+            content[index] = _renamed(block, "thinking", UNSIGNED)
+
+
+def _renamed(block: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    return {new if name == old else name: value for name, value in block.items()}
+
+
+def _without_foreign(message: dict[str, Any], signs: bool) -> dict[str, Any]:
+    content = message["content"]
+    if isinstance(content, str) or not any(map(_is_foreign, content)):
         return message
     own = []
     for block in content:
         if block.get("type") == "tool_use":
             own.append({name: value for name, value in block.items() if name != "signature"})
+        elif UNSIGNED in block and not signs:
+            own.append(_renamed(block, UNSIGNED, "thinking"))
         elif not _is_foreign(block):
             own.append(block)
     return {**message, "content": own}
 
 
-def _is_foreign(block: Any) -> bool:
+def _is_foreign(block: dict[str, Any]) -> bool:
     match block:
-        case {"type": "thinking", "signature": ""} | {"type": "tool_use", "signature": _}:
-            return True
+        case {"type": "thinking"}:
+            return UNSIGNED in block
+        case {"type": "tool_use"}:
+            return "signature" in block
         case {"type": "redacted_thinking", "data": str(data)}:
             return data.startswith(ENCRYPTED)
         case _:

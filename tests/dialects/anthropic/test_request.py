@@ -84,10 +84,30 @@ def test_what_our_encoder_added_for_others_is_taken_out_and_nothing_else() -> No
     sealed = {"type": "redacted_thinking", "data": "b3Bh"}
     messages = [
         {"role": "assistant", "content": [thinking, *ours, sealed]},
-        {"role": "user", "content": ours[:1]},
+        {"role": "user", "content": "Go on"},
+        {"role": "assistant", "content": ours[:1]},
     ]
     sent = json.loads(forward(parsed({**BODY, "messages": messages}), TARGET))["messages"]
     assert sent == [{"role": "assistant", "content": [thinking, call, sealed]}, messages[1]]
+
+
+def test_unsigned_reasoning_stands_where_it_is_looked_at_and_goes_back_only_to_who_does_not_sign() -> None:
+    blocks = [
+        {"type": "thinking", "thinking": "of Ada", "signature": ""},
+        {"type": "thinking", "thinking": "b"},
+    ]
+    messages = [{"role": "assistant", "content": [*blocks, {"type": "text", "text": "so"}]}]
+    request = parsed({**BODY, "messages": messages})
+    for index in (0, 1):
+        block = request.body["messages"][0]["content"][index]
+        texts = [
+            name
+            for name in block
+            if ANTHROPIC.classifier(False)(("messages", 0, "content", 0, name), "x") == "text"
+        ]
+        assert texts == ["unsigned_thinking"]
+    assert json.loads(forward(request, Target("deepseek-chat", False)))["messages"] == messages
+    assert len(json.loads(forward(request, TARGET))["messages"][0]["content"]) == 1
 
 
 KEPT: list[JsonPath] = [
@@ -99,6 +119,8 @@ KEPT: list[JsonPath] = [
     ("messages", 0, "content", 0, "tool_use_id"),
     ("messages", 0, "content", 0, "signature"),
     ("messages", 0, "content", 0, "data"),
+    ("messages", 0, "content", 0, "thinking"),
+    ("content", 0, "thinking"),
     ("messages", 0, "content", 0, "cache_control", "type"),
     ("messages", 0, "content", 0, "content", 0, "encrypted_content"),
     ("messages", 0, "content", 0, "content", 0, "source", "media_type"),
@@ -117,7 +139,7 @@ TEXTS: list[JsonPath] = [
     ("system", 0, "text"),
     ("messages", 0, "content"),
     ("messages", 0, "content", 0, "text"),
-    ("messages", 0, "content", 0, "thinking"),
+    ("messages", 0, "content", 0, "unsigned_thinking"),
     ("messages", 0, "content", 0, "input", "id"),
     ("messages", 0, "content", 0, "input", "name"),
     ("messages", 0, "content", 0, "input", "data"),
