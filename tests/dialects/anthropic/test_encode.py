@@ -435,3 +435,16 @@ def test_the_end_of_json_is_found_wherever_it_is_cut(data: st.DataObject, said: 
         assert not end.complete()
         end.feed(said[start:stop])
     assert end.complete()
+
+
+def test_a_quote_that_is_escaped_ends_nothing_also_where_the_escape_is_cut() -> None:
+    said = r'{"x":"\"}{\\","y":[{}]}'
+    for cut in range(len(said)):
+        end = _JsonEnd()
+        end.feed(said[:cut])
+        assert not end.complete()
+        for piece in ("", said[cut:-1]):
+            end.feed(piece)
+            assert not end.complete()
+        end.feed(said[-1])
+        assert end.complete()

@@ -117,7 +117,7 @@ def test_turns_of_one_role_are_one() -> None:
 
 def test_trap_08_all_results_stand_together_before_all_else() -> None:
     calls = assistant(ToolCallPart("a", "f", '{"x":1}'), ToolCallPart("b", "f"))
-    told = turns(HI, calls, user(result("a")), user(TextPart("and?"), result("b")))
+    told = turns(HI, calls, user(result("a"), TextPart("and?")), user(result("b")))
     assert told[1]["content"] == [
         {"type": "tool_use", "id": "a", "name": "f", "input": {"x": 1}},
         {"type": "tool_use", "id": "b", "name": "f", "input": {}},
