@@ -15,13 +15,17 @@ from gateway.dialects.dialect import Head, Target
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.dialects.openai_chat.decode import Decoder
 from gateway.dialects.openai_chat.request import forward, parse_request
-from gateway.privacy.redact import REQUEST_RULES, answer_scan, redact_request
+from gateway.privacy.entities import ENTITIES
+from gateway.privacy.redact import answer_scan, redact_request
+from gateway.privacy.rules import compile_rules
 from gateway.privacy.scanner import Scan, TextRun, find
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
 from gateway.wire.http1 import ResponseParser, encode_request
 from gateway.wire.jsontext import encode
 from gateway.wire.sse import Frame, SSESplitter
+
+REQUEST_RULES = compile_rules(ENTITIES)
 
 EVENTS = 101
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"

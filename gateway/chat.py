@@ -14,9 +14,10 @@ from typing import Any, Literal, NamedTuple
 from msgspec import Struct
 
 # Where a string stands in a JSON tree, and what it is there: text, JSON written in a string, text that may
-# be JSON (`sniff`), or something never touched (an id, an enum, a signature, bytes).
+# be JSON (`sniff`), text that its provider signed (redacted if it must be, never restored), or something
+# never touched (an id, an enum, a signature, bytes).
 Path = tuple[str | int, ...]
-Nature = Literal["text", "json", "sniff", "keep"]
+Nature = Literal["text", "json", "sniff", "signed", "keep"]
 
 
 class Lane(NamedTuple):
@@ -24,8 +25,10 @@ class Lane(NamedTuple):
 
     `kind` is `content`, `reasoning` (restored for display), `thinking` (reasoning that the provider signs:
     it passes unrestored), `refusal`, `transcript` (of audio), `arguments` (a tool call's JSON), `input` (a
-    custom tool's free text), or the field's own name where a provider adds one. `position` tells the tool
-    calls of a choice apart (0, 1, … in the order they began), and the blocks of one kind.
+    custom tool's free text), `server_arguments` (JSON that the provider gives to a tool of its own: frames
+    that pass show it, a translation has it in the tool's `Extra`), or the field's own name where a provider
+    adds one. `position` tells the tool calls of a choice apart (0, 1, … in the order they began), and the
+    blocks of one kind.
 
     A choice below 0 says that each text is whole in itself: no run crosses from one to the next.
     """

@@ -17,7 +17,7 @@ from gateway.chat import Lane
 from gateway.dialects.dialect import Head
 from gateway.dialects.openai_chat import OPENAI_CHAT, decode
 from gateway.errors import ProviderTimeout, SluiceError
-from gateway.privacy.redact import ANSWER_RULES, answer_scan
+from gateway.privacy.redact import answer_scan, in_answers
 from gateway.privacy.scanner import Scan, plan_for
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
@@ -26,6 +26,8 @@ from gateway.stream import response as stream_response
 from tests.conftest import needs_shared
 from tests.dialects import recorded
 from tests.privacy import texts
+
+ANSWER_RULES = in_answers().acting
 
 ADA = 'Ada "A"\nByron'
 

@@ -12,9 +12,11 @@ from benchmarks import dialogue
 from benchmarks.decisions import EVENTS, show
 from gateway.privacy.entities import ENTITIES
 from gateway.privacy.plan import plan_for
-from gateway.privacy.redact import ANSWER_RULES
+from gateway.privacy.redact import in_answers
 from gateway.privacy.scanner import Scan, TextRun
 from gateway.privacy.vault import Vault
+
+ANSWER_RULES = in_answers().acting
 
 TOKENS = dialogue.tokens(dialogue.values(0), EVENTS)
 _WINDOW = 120

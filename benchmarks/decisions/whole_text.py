@@ -15,8 +15,11 @@ import regex
 
 from benchmarks import dialogue
 from benchmarks.decisions import show
-from gateway.privacy.redact import REQUEST_RULES
+from gateway.privacy.entities import ENTITIES
+from gateway.privacy.rules import compile_rules
 from gateway.privacy.search import find
+
+REQUEST_RULES = compile_rules(ENTITIES)
 
 _SAID = "".join(dialogue.tokens(dialogue.values(0), 101))
 TEXT = (_SAID * 3)[:200]

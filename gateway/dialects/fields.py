@@ -12,12 +12,20 @@ from gateway.chat import Nature, Path
 
 
 def classifier(
-    keep: Iterable[str], json: Iterable[str] = (), sniff: Iterable[str] = ()
+    keep: Iterable[str],
+    json: Iterable[str] = (),
+    sniff: Iterable[str] = (),
+    signed: Iterable[str] = (),
 ) -> Callable[[Path, str], Nature]:
-    """`keep`, `json` and `sniff` list the paths of each nature; a `data:` URL is never text."""
+    """Each argument lists the paths of its nature; a `data:` URL is never text."""
     natures: dict[str, Nature] = {}
     below: dict[str, Nature] = {}
-    lists: tuple[tuple[Iterable[str], Nature], ...] = ((sniff, "sniff"), (json, "json"), (keep, "keep"))
+    lists: tuple[tuple[Iterable[str], Nature], ...] = (
+        (sniff, "sniff"),
+        (json, "json"),
+        (signed, "signed"),
+        (keep, "keep"),
+    )
     for paths, nature in lists:
         for path in paths:
             if path.endswith(".**"):

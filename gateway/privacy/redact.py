@@ -11,29 +11,28 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Any, TypeVar
 
 import regex
 
 from gateway.chat import Nature, Path
-from gateway.errors import ConfigError, PolicyViolation
+from gateway.errors import PolicyViolation
 from gateway.privacy import formats
-from gateway.privacy.entities import ENTITIES, REDACTED_IN_ANSWERS, Entity
+from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
+from gateway.privacy.entities import Entity
 from gateway.privacy.json_run import JsonRun, SniffRun
 from gateway.privacy.normalise import normalise
 from gateway.privacy.plan import Action
 from gateway.privacy.rules import Rules
-from gateway.privacy.scanner import Edit, Scan, Span, TextRun, apply, compile_rules, find, plan_for
+from gateway.privacy.scanner import Edit, Scan, Span, TextRun, apply, find, plan_for
 from gateway.privacy.vault import Vault
 
 Classify = Callable[[Path, str], Nature]
 # How often an entity, by name, met an action. An allowed one is not counted.
 Findings = Counter[tuple[str, Action]]
-
-REQUEST_RULES = compile_rules(ENTITIES)
-ANSWER_RULES = compile_rules(tuple(e for e in ENTITIES if e.kind in REDACTED_IN_ANSWERS))
 
 _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
 _ESCAPE_OR_QUOTE = regex.compile(r'[\\"]').search
@@ -41,37 +40,16 @@ _ESCAPE_OR_QUOTE = regex.compile(r'[\\"]').search
 _SMALLEST_NUMBER = 10**8
 
 
-class Actions:
-    """What a policy does to each entity in a request; made once a policy, not once a request.
-
-    `by_name` overrides the default by the entity's name: `allow` for the ordinary kind, else `redact`.
-    `entities` are the rows in the order tried; `allowed` tells values that are never a finding.
-    Raises ConfigError for the name of no entity.
-    """
-
-    __slots__ = ("_by_name", "allowed", "flagged", "rules")
-
-    def __init__(
-        self,
-        by_name: Mapping[str, Action] | None = None,
-        *,
-        entities: tuple[Entity, ...] = ENTITIES,
-        allowed: Callable[[str], bool] | None = None,
-    ) -> None:
-        for name in by_name or ():
-            if all(name != entity.name for entity in entities):
-                raise ConfigError(f"no entity is called {name}")
-        self._by_name = dict(by_name or {})
-        self.allowed = allowed
-        # What is only flagged is looked for apart, so that it never takes the place of what must be hidden.
-        self.rules = compile_rules(tuple(e for e in entities if self.of(e) in ("redact", "block")))
-        self.flagged = compile_rules(tuple(e for e in entities if self.of(e) == "flag"))
-
-    def of(self, entity: Entity) -> Action:
-        return self._by_name.get(entity.name) or ("allow" if entity.kind == "ordinary" else "redact")
+@cache
+def in_requests() -> Actions:
+    """What is done by default with what a request holds."""
+    return actions({}, IN_REQUESTS)
 
 
-DEFAULT_ACTIONS = Actions()
+@cache
+def in_answers() -> Actions:
+    """What is done by default with what the model itself produced."""
+    return actions({}, IN_ANSWERS)
 
 
 def redact_request(
@@ -79,26 +57,27 @@ def redact_request(
     classify: Classify,
     vault: Vault,
     names: AbstractSet[str] = frozenset(),
-    actions: Actions = DEFAULT_ACTIONS,
+    policy: Actions | None = None,
 ) -> Findings:
     """Hide what the policy wants hidden, in place.
 
     `names` are keys that need no look, because the dialect gave them. Raises PolicyViolation with the entity
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
+    policy = in_requests() if policy is None else policy
     for _, text in _strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
             vault.hosts.update(host.lower() for host in _HOST.findall(text))
     if vault.format != "synthetic":
-        return _redact(body, classify, vault, names, actions)
+        return _redact(body, classify, vault, names, policy)
     original = copy.deepcopy(body)
     changed: list[tuple[str, Nature, str]] = []
-    found = _redact(body, classify, vault, names, actions, changed=changed)
+    found = _redact(body, classify, vault, names, policy, changed=changed)
     if spoilt := _not_reversible(changed, vault):
         body.clear()
         body.update(original)
-        found = _redact(body, classify, vault, names, actions, spoilt)
+        found = _redact(body, classify, vault, names, policy, spoilt)
     return found
 
 
@@ -121,7 +100,7 @@ def _redact(
     classify: Classify,
     vault: Vault,
     names: AbstractSet[str],
-    actions: Actions,
+    policy: Actions,
     spoilt: AbstractSet[str] = frozenset(),
     changed: list[tuple[str, Nature, str]] | None = None,
 ) -> Findings:
@@ -131,27 +110,26 @@ def _redact(
     stand_ins = True
 
     def hide(entity: Entity, value: str) -> str:
-        if actions.allowed is not None and actions.allowed(value):
+        if policy.allowed is not None and policy.allowed(value):
             return value
-        action = actions.of(entity)
-        if action == "block":
+        if policy.by_name.get(entity.name) == "block":
             place = _written(here, names)
             raise PolicyViolation(f"the policy refuses {entity.name}, found in {place}", param=place)
-        found[entity.name, action] += 1
+        found[entity.name, "redact"] += 1
         return vault.hide(entity, value, stand_ins)
 
-    scan = Scan(plan_for(actions.rules, None), hide)
-    noted = Scan(plan_for(actions.flagged, None), lambda entity, _: entity.name) if actions.flagged else None
+    scan = Scan(plan_for(policy.acting, None), hide)
+    noted = Scan(plan_for(policy.flagged, None), lambda entity, _: entity.name) if policy.flagged else None
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
         nonlocal here, stand_ins
         here = path
         stand_ins = text not in spoilt
-        edits = _hiding(scan, actions.rules, text, nature, context)
+        edits = _hiding(scan, policy.acting, text, nature, context)
         if noted is not None:
-            flagged = _hiding(noted, actions.flagged, text, nature, context)
+            flagged = _hiding(noted, policy.flagged, text, nature, context)
             for edit in _apart(flagged, edits):
-                if actions.allowed is None or not actions.allowed(text[edit.start : edit.end]):
+                if policy.allowed is None or not policy.allowed(text[edit.start : edit.end]):
                     found[edit.text.strip('"'), "flag"] += 1
         if not edits:
             return text
@@ -235,13 +213,14 @@ def _united(spans: list[Span], more: list[Span]) -> list[Span]:
     return united
 
 
-def answer_scan(vault: Vault) -> Scan:
-    """What the runs of an answer need: restore from the vault, redact what the model itself produced.
+def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
+    """What the runs of an answer need: restore from the vault, act on what the model itself produced.
 
-    That is written in the vault's format where it is a one-way one, else as the label alone.
+    What is redacted is written in the vault's format where it is a one-way one, else as the label alone.
     """
+    policy = in_answers() if policy is None else policy
     replace = formats.label_only if vault.reversible else vault.hide
-    return Scan(plan_for(ANSWER_RULES, vault.grammar()), replace, vault)
+    return Scan(plan_for(policy.both, vault.grammar(), policy.by_name), replace, vault)
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
@@ -257,8 +236,8 @@ def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
 def _edits(scan: Scan, text: str, nature: Nature, context: str) -> list[Edit]:
     """What a run of that nature changes in a whole text. JSON brings its own context, its keys."""
     run: TextRun | JsonRun | SniffRun
-    if nature == "text":
-        run = TextRun(scan, context)
+    if nature in ("text", "signed"):
+        run = TextRun(scan, context, signed=nature == "signed")
     else:
         run = JsonRun(scan) if nature == "json" else SniffRun(scan)
     run.feed(text)

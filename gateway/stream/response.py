@@ -215,7 +215,7 @@ class ResponseStream:
     def _translate(self, events: Sequence[Event], frame: Frame, out: list[bytes]) -> None:
         for event in events:
             if type(event) is Text:
-                if event.lane.choice >= 0:
+                if event.lane.choice >= 0 and event.lane.kind != "server_arguments":
                     self._say(event, self._text(event, frame, None), frame, out)
                 continue
             if type(event) is Usage:
@@ -323,7 +323,7 @@ class ResponseStream:
         return found and PolicyViolation(f"the answer holds {found.entity.name}, which the policy blocks")
 
     def _run_for(self, lane: Lane) -> TextRun | JsonRun | SniffRun:
-        if lane.kind == "arguments":
+        if lane.kind in ("arguments", "server_arguments"):
             return JsonRun(self.scan)
         if lane.kind == "content" and self._json_output:
             return SniffRun(self.scan)

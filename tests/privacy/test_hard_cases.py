@@ -17,12 +17,15 @@ from gateway.dialects.openai_chat.fields import FIELD_NAMES, classifier
 from gateway.privacy.entities import ENTITIES
 from gateway.privacy.grammar import LONGEST_PLACEHOLDER
 from gateway.privacy.json_run import JsonRun, SniffRun
-from gateway.privacy.redact import REQUEST_RULES, Findings, answer_scan, redact_request, restore_body
+from gateway.privacy.redact import Findings, answer_scan, redact_request, restore_body
+from gateway.privacy.rules import compile_rules
 from gateway.privacy.scanner import Scan, TextRun, apply, find
 from gateway.privacy.vault import Vault
 from tests.conftest import ROOT
 from tests.privacy import texts
 from tests.test_stream import DONE, STOP, chat_stream, chunk, lanes, payloads, run
+
+REQUEST_RULES = compile_rules(ENTITIES)
 
 ADA = 'Ada "A" Byron'
 PAGE = " ".join((ROOT / "docs" / "privacy.md").read_text().split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects.openai_chat.fields import FIELD_NAMES, classifier
-from gateway.errors import ConfigError, PolicyViolation
+from gateway.errors import PolicyViolation
+from gateway.privacy.actions import IN_REQUESTS, Actions, actions
 from gateway.privacy.custom import allowed, custom, denied
-from gateway.privacy.entities import ENTITIES, Entity
-from gateway.privacy.redact import Actions, Findings, answer_scan, redact_request, restore_body
+from gateway.privacy.entities import Entity, UnknownEntity
+from gateway.privacy.plan import Action
+from gateway.privacy.redact import Findings, answer_scan, redact_request, restore_body
 from gateway.privacy.vault import Vault
 from tests.privacy import texts
 from tests.privacy.test_normalise import DISGUISED
@@ -184,9 +187,13 @@ def test_what_the_caller_wrote_as_a_placeholder_stays_and_pulls_nothing() -> Non
 # --- actions, allow-lists, disguises ------------------------------------------------------------------------
 
 
-def one(content: Any, actions: Actions, **vault: Any) -> tuple[Any, Findings]:
+def acting(overrides: Mapping[str, Action] | None = None, **more: Any) -> Actions:
+    return actions(overrides or {}, IN_REQUESTS, **more)
+
+
+def one(content: Any, policy: Actions, **vault: Any) -> tuple[Any, Findings]:
     body = {"messages": [{"role": "user", "content": content}]}
-    found = redact_request(body, classify, Vault(**vault), FIELD_NAMES, actions)
+    found = redact_request(body, classify, Vault(**vault), FIELD_NAMES, policy)
     return body["messages"][0]["content"], found
 
 
@@ -194,8 +201,8 @@ TEXT = "mail a@b.io, card 4111 1111 1111 1111, ssn 123-45-6789"
 
 
 def test_each_entity_meets_its_action() -> None:
-    actions = Actions({"EMAIL_ADDRESS": "allow", "US_SSN": "flag"})
-    assert one(TEXT, actions) == (
+    policy = acting({"EMAIL_ADDRESS": "allow", "US_SSN": "flag"})
+    assert one(TEXT, policy) == (
         "mail a@b.io, card [CREDIT_CARD_1], ssn 123-45-6789",
         {("CREDIT_CARD", "redact"): 1, ("US_SSN", "flag"): 1},
     )
@@ -211,10 +218,10 @@ def test_what_is_ordinary_is_left_alone_unless_asked_for() -> None:
         openings=(("h", "t", "t", "p"),),
     )
     text = "see https://x.io/?e=a@b.io now"
-    assert one(text, Actions(entities=(row, *ENTITIES)))[0] == "see https://x.io/?e=[EMAIL_1] now"
-    assert one(text, Actions({"URL": "redact"}, entities=(row, *ENTITIES)))[0] == "see [URL_1] now"
+    assert one(text, acting(more=(row,)))[0] == "see https://x.io/?e=[EMAIL_1] now"
+    assert one(text, acting({"URL": "redact"}, more=(row,)))[0] == "see [URL_1] now"
     # What is only flagged never hides what must be hidden.
-    assert one(text, Actions({"URL": "flag"}, entities=(row, *ENTITIES))) == (
+    assert one(text, acting({"URL": "flag"}, more=(row,))) == (
         "see https://x.io/?e=[EMAIL_1] now",
         {("EMAIL_ADDRESS", "redact"): 1},
     )
@@ -230,7 +237,7 @@ def test_a_block_names_the_entity_and_the_place_and_never_content(nature: str) -
         }
     with pytest.raises(PolicyViolation) as caught:
         redact_request(
-            {"messages": [message]}, classify, Vault(), FIELD_NAMES, Actions({"CREDIT_CARD": "block"})
+            {"messages": [message]}, classify, Vault(), FIELD_NAMES, acting({"CREDIT_CARD": "block"})
         )
     place = (
         "messages[0].content[1].text" if nature == "text" else "messages[0].tool_calls[0].function.arguments"
@@ -243,19 +250,19 @@ def test_a_block_names_the_entity_and_the_place_and_never_content(nature: str) -
 def test_a_block_does_not_quote_a_callers_key() -> None:
     with pytest.raises(PolicyViolation) as caught:
         redact_request(
-            {"metadata": {"Jane": {"x": TEXT}}}, classify, Vault(), FIELD_NAMES, Actions({"US_SSN": "block"})
+            {"metadata": {"Jane": {"x": TEXT}}}, classify, Vault(), FIELD_NAMES, acting({"US_SSN": "block"})
         )
     assert caught.value.param == "metadata.*.*"
 
 
 def test_an_action_for_no_entity_is_refused() -> None:
-    with pytest.raises(ConfigError, match="SHOE_SIZE"):
-        Actions({"SHOE_SIZE": "redact"})
+    with pytest.raises(UnknownEntity, match="SHOE_SIZE"):
+        acting({"SHOE_SIZE": "redact"})
 
 
 def test_what_is_allowed_is_never_a_finding() -> None:
-    actions = Actions({"US_SSN": "block"}, allowed=allowed(["a@b.io", "4111111111111111"], [r"123-45-\d{4}"]))
-    assert one(TEXT, actions) == (
+    policy = acting({"US_SSN": "block"}, allowed=allowed(["a@b.io", "4111111111111111"], [r"123-45-\d{4}"]))
+    assert one(TEXT, policy) == (
         "mail a@b.io, card [CREDIT_CARD_1], ssn 123-45-6789",
         {("CREDIT_CARD", "redact"): 1},
     )
@@ -269,15 +276,13 @@ def test_what_is_allowed_is_never_a_finding() -> None:
         ]
     }
     same = copy.deepcopy(body)
-    redact_request(same, classify, Vault(), FIELD_NAMES, actions)
+    redact_request(same, classify, Vault(), FIELD_NAMES, policy)
     assert same == body
 
 
 def test_a_policys_own_words_and_patterns_are_hidden() -> None:
-    actions = Actions(
-        entities=(denied("PROJECT", ["heron"]), custom("STAFF_ID", r"EMP-\d{6}", label="STAFF"), *ENTITIES)
-    )
-    assert one("Heron by EMP-123456", actions)[0] == "[PROJECT_1] by [STAFF_1]"
+    policy = acting(more=(denied("PROJECT", ["heron"]), custom("STAFF_ID", r"EMP-\d{6}", label="STAFF")))
+    assert one("Heron by EMP-123456", policy)[0] == "[PROJECT_1] by [STAFF_1]"
 
 
 @pytest.mark.parametrize(
@@ -285,7 +290,7 @@ def test_a_policys_own_words_and_patterns_are_hidden() -> None:
     [("mask", "a***@***.io"), ("redact", "[EMAIL]"), ("hash", None), ("synthetic", "avocet01@example.com")],
 )
 def test_formats(format: str, written: str | None) -> None:
-    content, found = one("to a@b.io", Actions(), format=format, key=b"k")
+    content, found = one("to a@b.io", acting(), format=format, key=b"k")
     assert found == {("EMAIL_ADDRESS", "redact"): 1}
     assert "a@b.io" not in content
     assert written is None or content == f"to {written}"

@@ -16,7 +16,7 @@ from gateway.privacy import entities, scanner
 from gateway.privacy.entities import ENTITIES
 from gateway.privacy.json_run import JsonRun, SniffRun, escape
 from gateway.privacy.plan import Action, Plan, plan_for
-from gateway.privacy.redact import ANSWER_RULES, REQUEST_RULES, answer_scan
+from gateway.privacy.redact import answer_scan, in_answers
 from gateway.privacy.rules import Rule, Rules, compile_rules
 from gateway.privacy.scanner import Scan, TextRun, apply
 from gateway.privacy.search import Span, find, find_between
@@ -24,6 +24,9 @@ from gateway.privacy.vault import Grammar, Vault
 from tests.privacy import texts
 from tests.privacy.entities import rows
 from tests.privacy.stand_in import STAND_IN
+
+REQUEST_RULES = compile_rules(ENTITIES)
+ANSWER_RULES = in_answers().acting
 
 Run = TextRun | JsonRun | SniffRun
 

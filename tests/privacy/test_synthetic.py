@@ -17,12 +17,15 @@ from gateway.dialects.openai_chat.fields import classifier
 from gateway.privacy import redact, reserved, synthetic
 from gateway.privacy.entities import ENTITIES, Entity
 from gateway.privacy.entities.groups import compact
-from gateway.privacy.redact import REQUEST_RULES, answer_scan, redact_request, restore_body
+from gateway.privacy.redact import answer_scan, redact_request, restore_body
+from gateway.privacy.rules import compile_rules
 from gateway.privacy.scanner import TextRun, apply, find
 from gateway.privacy.vault import Vault
 from tests.privacy import texts
 from tests.privacy.test_scanner import run_pieces
 from tests.privacy.texts import entity
+
+REQUEST_RULES = compile_rules(ENTITIES)
 
 classify = classifier(False)
 

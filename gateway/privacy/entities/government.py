@@ -103,7 +103,8 @@ GOVERNMENT: tuple[Entity, ...] = (
         openings=((r"[0-8]", "[0-9]", "[0-9]"),),
         before=r"[A-Za-z0-9.+_]",
         after=r"[A-Za-z0-9_]",
-        veto=r"[0-9A-Za-z_]-|[0-9] {1,3}|(?i:suite|apt|unit|box|room|flat)\.? ",
+        # One of a row of numbers is none, unless the one before is one too.
+        veto=r"[0-9A-Za-z_]-|(?<![0-9]{2}[ .-][0-9]{3})[0-9] {1,3}|(?i:suite|apt|unit|box|room|flat)\.? ",
         validate=us_ssn,
         sign=r"[0-9][ .\u2011\u2013-][0-9]{2}[ .\u2011\u2013-][0-9]{4}",
         aliases=("SSN",),

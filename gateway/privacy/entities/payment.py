@@ -206,8 +206,11 @@ PAYMENT: tuple[Entity, ...] = (
         longest=37,
         openings=((r"[2-689]",),),
         before=r"[A-Za-z0-9_]",
-        # Not the tail of a fraction or an identifier (blk_-4392148372638437263), nor a table of numbers.
-        veto=r"[0-9]\.|_-|[0-9A-Fa-f]-|[0-9A-F]{4} {1,2}",
+        # Not the tail of a fraction or an identifier (blk_-4392148372638437263), nor a table of numbers:
+        # groups of four before it, unless they are so many that they are a card themselves.
+        veto=r"[0-9]\.|_-|[0-9A-Fa-f]-"
+        r"|(?<![0-9A-F])(?<![0-9A-F][ -])(?<![0-9A-F]  )"
+        r"(?:(?:[0-9A-F]{4} {1,2}){1,3}|(?:[0-9A-F]{4} {1,2}){5,7})",
         validate=payment_card,
         sign="[0-9][0-9 \u00a0\u2010-\u2013-][0-9]",
         aliases=("PAYMENT_CARD",),

@@ -87,3 +87,20 @@ def test_a_wallet_is_found_and_one_wrong_character_is_none(address: str) -> None
 def test_other_chains_are_found_where_they_are_named(text: str) -> None:
     assert values(text, "CRYPTO") == [text.split()[-1]]
     assert values(text.split()[-1], "CRYPTO") == []
+
+
+CARDS = [
+    "4111 1111 1111 1111",
+    "5500-0000-0000-0004",
+    "4012888888881881",
+    "3400 0000 0000 009",
+    "6011 1111 1111 1117",
+]
+
+
+@given(
+    st.lists(st.sampled_from(CARDS), min_size=2, max_size=4),
+    st.sampled_from([" ", ", ", "\n", "; ", "  ", "\t", " and "]),
+)
+def test_cards_side_by_side_are_all_found(cards: list[str], separator: str) -> None:
+    assert values(separator.join(cards), "CREDIT_CARD") == cards

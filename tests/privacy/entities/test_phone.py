@@ -90,3 +90,13 @@ def test_every_region_is_found_by_a_cue(number: phonenumbers.PhoneNumber, cue: s
 def test_no_epoch_is_a_phone_number(epoch: int, line: str) -> None:
     expected = ["1234567890"] if epoch == 1234567890 and line.startswith("call") else []
     assert values(line.format(epoch), "PHONE_NUMBER") == expected
+
+
+@pytest.mark.parametrize("separator", [" ", ", ", ",", "\t", "\n", "; ", " / ", "|"])
+@pytest.mark.parametrize("phone", ["(212) 736-5001", "212-736-5002", "0301 234 5678", "+49 30 901820"])
+def test_phones_side_by_side_are_all_found(phone: str, separator: str) -> None:
+    assert values(separator.join([phone] * 3), "PHONE_NUMBER") == [phone] * 3
+
+
+def test_a_phone_in_a_row_of_a_table_is_found() -> None:
+    assert values("John Smith,john@x.io,212-736-5002,7", "PHONE_NUMBER") == ["212-736-5002"]
