@@ -24,6 +24,7 @@ from tests.conftest import ROOT
 EXAMPLE = ROOT / "docs" / "sluice.example.toml"
 ENV = {
     "ANTHROPIC_API_KEY": "k",
+    "SLUICE_SECRET": "s",
     "AZURE_OPENAI_API_KEY": "k",
     "OPENAI_API_KEY": "sk-provider-secret",
     "SLUICE_KEY_CHAT_APP": "sk-sluice-secret",
@@ -102,7 +103,7 @@ def test_the_example_shows_every_option() -> None:
 
 def test_the_example_loads_and_states_the_defaults() -> None:
     found = config.load(EXAMPLE, ENV)
-    assert found.server == Server()
+    assert found.server == Server(secret=Secret("s"))
     assert found.providers[0].timeouts == Timeouts()
     assert [each.name for each in found.keys] == ["chat-app"]
 
@@ -122,6 +123,21 @@ def test_a_known_provider_needs_no_url(
     (provider,) = loaded(f"[[providers]]\n{options}\n", tmp_path).providers
     assert provider.base_url == base_url
     assert provider.row.dialects == dialects
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ('request = { EMIAL = "redact" }', "policies[0].request.EMIAL: "),
+        ('answer = { EMAIL = "hide" }', "policies[0].answer"),
+        ("patterns = { ID = '(?=x)x' }", "policies[0].patterns: the pattern of ID looks ahead or behind"),
+        ('deny = { PROJECT = [""] }', "policies[0].patterns: the words of PROJECT are empty"),
+        ('name = "P!"', "policies[0].name: must be lower-case"),
+    ],
+)
+def test_what_is_wrong_with_a_policy_is_told(options: str, said: str, tmp_path: Path) -> None:
+    name = "" if options.startswith("name") else 'name = "p"\n'
+    assert said in refused(one() + f"\n[[policies]]\n{name}{options}\n", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from gateway.config.loopback import is_loopback
 from gateway.config.tables import Config, Key, Provider, Server, Table, Timeouts
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
+from gateway.privacy import custom
+from gateway.privacy.entities import UnknownEntity, resolve
 from gateway.providers import catalog, endpoints
 
 _Mistake = tuple[str, str]
@@ -130,6 +132,9 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
         for index, name in enumerate(key.providers):
             if not catalog.is_pattern(name) and name not in names:
                 yield f"keys[{at}].providers[{index}]", _instead(name, names, "no such provider")
+    for at, policy in enumerate(config.policies):
+        for place, what in _mistakes_of_policy(policy):
+            yield f"policies[{at}].{place}", what
     yield from _twice("policies", "name", [each.name for each in config.policies])
     yield from _twice("keys", "name", [each.name for each in config.keys])
     yield from _twice("keys", "secret", [each.secret for each in config.keys])
@@ -154,6 +159,24 @@ def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
             yield f"headers.{name}", "is set by the gateway; a key goes to api_key"
         elif not (value.isascii() and value.isprintable()):
             yield f"headers.{name}", "must be one line of printable ASCII"
+
+
+def _mistakes_of_policy(policy: Policy) -> Iterator[_Mistake]:
+    if not _NAME.fullmatch(policy.name):
+        yield "name", "must be lower-case letters, digits, hyphens, dots and underscores, at most 64"
+    own = {*policy.deny, *policy.patterns}
+    for direction in ("request", "answer"):
+        for name in getattr(policy, direction):
+            if name != "*" and name not in own:
+                try:
+                    resolve(name)
+                except UnknownEntity as error:
+                    yield f"{direction}.{name[:80]}", str(error)
+    try:
+        custom.rows(policy.deny, policy.patterns)
+        custom.allowed(policy.allow, policy.allow_patterns)
+    except ConfigError as error:
+        yield error.param or "patterns", error.message
 
 
 def _misplaced(provider: Provider) -> Iterator[_Mistake]:

@@ -31,6 +31,11 @@ class Timeouts(Table, frozen=True):
 
 
 class Server(Table, frozen=True):
+    """`secret` keys the hashes and lasting ids that the gateway writes; they change with it.
+
+    Without one they change at every start.
+    """
+
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     workers: Annotated[int, Meta(ge=1, le=1024)] = 1
@@ -39,6 +44,7 @@ class Server(Table, frozen=True):
     max_body_bytes: Annotated[int, Meta(ge=1)] = 32 << 20
     upstream: Literal["direct", "plain"] = "direct"
     keepalive_after_s: Seconds = 15.0
+    secret: Secret | None = None
 
 
 class Provider(Table, frozen=True):

@@ -6,6 +6,7 @@ of them. What a request asks for by header may only make it stricter, unless the
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar, get_args
 
 from msgspec import Struct
@@ -28,7 +29,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     """`request` and `answer` give actions by entity; what they do not name has its kind's default.
 
     `detection` says who looks: rules only, a model on the request too, or on both ways. `format` is how a
-    redacted value is written. `allow` are values that are never taken for findings.
+    redacted value is written. `deny` are words and `patterns` regular expressions that are findings too, by
+    the name of an entity of the policy's own; `allow` are values, and `allow_patterns` what whole values look
+    like, that are never redacted.
     `restore_hosts` are hosts into whose URLs values may be restored although the request names none of them.
     In `monitor` nothing is changed or refused: findings are logged and counted.
     """
@@ -39,7 +42,10 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     format: Format = "token"
     request: dict[str, Action] = {}
     answer: dict[str, Action] = {}
+    deny: dict[str, list[str]] = {}
+    patterns: dict[str, str] = {}
     allow: list[str] = []
+    allow_patterns: list[str] = []
     restore_hosts: list[str] = []
 
 
@@ -53,7 +59,11 @@ class Wishes(Struct, frozen=True):
 
 
 def choose(
-    wishes: Wishes, policies: dict[str, Policy], listed: list[str], may_loosen: bool, prefix: str = "X-Sluice"
+    wishes: Wishes,
+    policies: Mapping[str, Policy],
+    listed: Sequence[str],
+    may_loosen: bool,
+    prefix: str = "X-Sluice",
 ) -> Policy:
     """The policy for a request: the one it names, or the first that its key lists, made stricter.
 

@@ -79,7 +79,9 @@ def actions(
     `more` are the policy's own rows, tried first. To monitor is to flag whatever would be acted on. Raises
     UnknownEntity.
     """
-    given = by_name(overrides)
+    own = {entity.name for entity in more}
+    given = by_name({word: action for word, action in overrides.items() if word not in own})
+    given |= {word: action for word, action in overrides.items() if word in own}
     acting: list[Entity] = []
     flagged: list[Entity] = []
     both: list[Entity] = []

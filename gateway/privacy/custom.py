@@ -10,7 +10,7 @@ and groups unnamed, so that it means the same wherever it is put.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -99,8 +99,22 @@ def custom(name: str, pattern: str, *, label: str = "", kind: Kind = "personal")
     )
 
 
-def allowed(values: Iterable[str] = (), patterns: Iterable[str] = ()) -> Callable[[str], bool]:
-    """A test for values that are never a finding: exactly these, or wholly one of the patterns."""
+def rows(words: Mapping[str, Sequence[str]], patterns: Mapping[str, str]) -> tuple[Entity, ...]:
+    """The rows of a policy's own entities, by their names. Raises ConfigError."""
+    return (
+        *(denied(name, some) for name, some in words.items()),
+        *(custom(name, pattern) for name, pattern in patterns.items()),
+    )
+
+
+def allowed(values: Iterable[str] = (), patterns: Iterable[str] = ()) -> Callable[[str], bool] | None:
+    """A test for values that are never a finding: exactly these, or wholly one of the patterns.
+
+    None where there is neither.
+    """
+    values, patterns = list(values), list(patterns)
+    if not values and not patterns:
+        return None
     exact = frozenset(values)
     compiled = [re.compile(_written(_parsed("the allow-list", pattern)[0])).fullmatch for pattern in patterns]
     return lambda value: value in exact or any(matches(value) for matches in compiled)

@@ -81,6 +81,14 @@ def redact_request(
     return found
 
 
+def counted(found: Findings) -> dict[str, int]:
+    """Findings by entity, whatever was done with them."""
+    counts: dict[str, int] = {}
+    for (name, _), count in found.items():
+        counts[name] = counts.get(name, 0) + count
+    return counts
+
+
 def _not_reversible(changed: Iterable[tuple[str, Nature, str]], vault: Vault) -> set[str]:
     """The texts that do not come back from what was made of them.
 
@@ -219,7 +227,13 @@ def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
     What is redacted is written in the vault's format where it is a one-way one, else as the label alone.
     """
     policy = in_answers() if policy is None else policy
-    replace = formats.label_only if vault.reversible else vault.hide
+    write = formats.label_only if vault.reversible else vault.hide
+    allowed = policy.allowed
+
+    def unless_allowed(entity: Entity, value: str) -> str:
+        return value if allowed is not None and allowed(value) else write(entity, value)
+
+    replace = write if allowed is None else unless_allowed
     return Scan(plan_for(policy.both, vault.grammar(), policy.by_name), replace, vault)
 
 

@@ -32,6 +32,7 @@ from gateway.server.credentials import authentications
 from gateway.server.handler import Handler
 from gateway.server.listener import Runner
 from gateway.server.plain import PlainUpstream
+from gateway.server.protection import Protections
 from gateway.server.upstream import Upstream as DirectUpstream
 
 
@@ -42,7 +43,7 @@ def create(config: Config, upstream: Upstream) -> web.Application:
         client_max_size=config.server.max_body_bytes,
         handler_args={"access_log": None},
     )
-    app[GATEWAY] = Gateway(config, upstream, authentications(config.providers))
+    app[GATEWAY] = Gateway(config, upstream, Protections(config), authentications(config.providers))
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close_upstream)
     routes.add(app.router)
@@ -189,6 +190,8 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
     if call.entities is not None:
         out[f"{prefix}-Entities-Detected"] = str(sum(call.entities.values()))
         out[f"{prefix}-Detection-Time-Ms"] = f"{call.detection_s * 1000:.2f}"
+        if call.format != "token":
+            out[f"{prefix}-Format"] = call.format  # the one-way ones are not restored
     if origin := _allowed_origin(request):
         out["Access-Control-Allow-Origin"] = origin
         out["Access-Control-Expose-Headers"] = (

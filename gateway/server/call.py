@@ -12,6 +12,7 @@ from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
 from gateway.server.credentials import Authentication
+from gateway.server.protection import Protections
 from gateway.wire.http1 import ResponseHead
 
 
@@ -68,7 +69,10 @@ class Call:
     stream: bool = False
     status: int = 0
     error: str | None = None
+    policy: str | None = None
+    format: str = "token"
     entities: dict[str, int] | None = None
+    flagged: dict[str, int] | None = None
     detection_s: float = 0.0
     first_byte_s: float | None = None
     restored: int = 0
@@ -90,6 +94,7 @@ class Gateway:
 
     config: Config
     upstream: Upstream
+    protections: Protections
     authentications: dict[str, Authentication] = field(default_factory=dict)
     ready: bool = True
 

@@ -18,8 +18,7 @@ from aiohttp import web
 from gateway.access.keys import Caller, identify
 from gateway.config import Provider
 from gateway.dialects.dialect import Dialect, Head
-from gateway.privacy.redact import answer_scan, redact_request
-from gateway.privacy.vault import Vault
+from gateway.privacy.redact import answer_scan, counted, redact_request
 from gateway.providers import catalog
 from gateway.server import outgoing
 from gateway.server.answer import Answering, respond, stream_answer
@@ -58,13 +57,21 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
     call.provider, call.model = provider.name, chat.model
 
     call.phase = "guard"
+    protection = gateway.protections.of(request.headers, caller)
+    call.policy, call.format = protection.policy.name, protection.policy.format
     began_at = perf_counter()
-    vault = Vault()
-    classify = dialect.classifier(chat.json_output)
-    found = redact_request(chat.body, classify, vault, dialect.field_names)
-    call.entities = {name: count for (name, _), count in found.items()}
+    secret = gateway.config.server.secret
+    vault = protection.vault(secret.reveal().encode() if secret else None, call.key or "")
+    found = redact_request(
+        chat.body,
+        dialect.classifier(chat.json_output),
+        vault,
+        dialect.field_names,
+        protection.request,
+    )
+    call.entities = counted(found)
     call.detection_s = perf_counter() - began_at
-    scan = answer_scan(vault)
+    scan = answer_scan(vault, protection.answer)
 
     call.phase = "choose"
     answering = Answering(
@@ -89,6 +96,7 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
     finally:
         call.restored, call.redacted = scan.restored, scan.redacted
         call.unresolved, call.withheld = scan.unresolved, scan.withheld
+        call.flagged = scan.flagged
 
 
 def _authorized(gateway: Gateway, caller: Caller, model: str, named: str | None) -> tuple[Provider, str]:

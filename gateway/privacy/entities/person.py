@@ -191,7 +191,8 @@ def person(candidate: str) -> int:
     if marks & _ALONE:
         return _name_end(words)
     unknown = not second.marks and not second.text.isupper()
-    if marks & _GIVEN and (known or unknown or second.marks & _SURNAME):
+    two_given = second.marks & _GIVEN and not second.marks & _ORDINARY
+    if marks & _GIVEN and (known or unknown or two_given or second.marks & _SURNAME):
         return _name_end(words)
     if marks & _DOUBTFUL and (known or (unknown and not marks & _ORDINARY)):
         return _name_end(words)
