@@ -25,7 +25,8 @@ class Lane(NamedTuple):
     `kind` is `content`, `reasoning` (restored for display), `thinking` (reasoning that the provider signs:
     it passes unrestored), `refusal`, `transcript` (of audio), `arguments` (a tool call's JSON), `input` (a
     custom tool's free text), or the field's own name where a provider adds one. `position` tells the tool
-    calls of a choice apart (0, 1, … in the order they began), and the blocks of one kind.
+    calls of a choice apart (0, 1, … in the order they began), and the blocks of one kind. Below 0 the lane
+    says a second time what its frames say in another one: frames that pass show both, a translation one.
 
     A choice below 0 says that each text is whole in itself: no run crosses from one to the next.
     """

@@ -271,7 +271,7 @@ class ResponseStream:
     def _translate(self, events: Sequence[Event], frame: Frame, out: list[bytes]) -> None:
         for event in events:
             if type(event) is Text:
-                if event.lane.choice >= 0:
+                if event.lane.choice >= 0 and event.lane.position >= 0:
                     self._say(event, self._text(event, frame, None), frame, out)
                 continue
             if type(event) is Usage:

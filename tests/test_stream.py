@@ -465,7 +465,7 @@ def test_frames_at_the_decoder_go_through_the_strict_way_when_they_are_plain(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The fast way is taken: a chunk as OpenAI sends it is never walked as plain JSON."""
-    monkeypatch.setattr(decode.Decoder, "_decode_any", None)
+    monkeypatch.setattr(decode.Decoder, "decode_tree", None)
     stream = new_stream()
     assert stream.feed(
         chunk({"role": "assistant", "content": "Hi"}, usage=None, system_fingerprint="fp", obfuscation="x")
