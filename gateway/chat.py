@@ -28,7 +28,8 @@ class Lane(NamedTuple):
     custom tool's free text), `server_arguments` (JSON that the provider gives to a tool of its own: frames
     that pass show it, a translation has it in the tool's `Extra`), or the field's own name where a provider
     adds one. `position` tells the tool calls of a choice apart (0, 1, … in the order they began), and the
-    blocks of one kind.
+    blocks of one kind. Below 0 the lane says a second time what its frames say in another one: frames that
+    pass show both, a translation one.
 
     A choice below 0 says that each text is whole in itself: no run crosses from one to the next.
     """

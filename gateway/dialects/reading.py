@@ -40,6 +40,12 @@ def typed(body: Any, type: type[T], at: str = "") -> T:
         raise InvalidRequest(f"{what}{f' at {param}' if param else ''}", param=param) from None
 
 
+def said(holder: dict[str, Any], name: str, kind: Any, at: str = "") -> Any:
+    """A field's value if it is of that type, None if it is not said. Raises InvalidRequest."""
+    value = holder.get(name)
+    return None if value is None else typed(value, kind, f"{at}{name}")
+
+
 def _where(error: msgspec.DecodeError) -> str:
     """The decoder's own words without anything it may quote from the text."""
     message = str(error)

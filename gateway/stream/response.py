@@ -215,7 +215,8 @@ class ResponseStream:
     def _translate(self, events: Sequence[Event], frame: Frame, out: list[bytes]) -> None:
         for event in events:
             if type(event) is Text:
-                if event.lane.choice >= 0 and event.lane.kind != "server_arguments":
+                lane = event.lane
+                if lane.choice >= 0 and lane.position >= 0 and lane.kind != "server_arguments":
                     self._say(event, self._text(event, frame, None), frame, out)
                 continue
             if type(event) is Usage:

@@ -4,8 +4,9 @@ In: the `data` of SSE frames. Out: events, and rewritten frames. It refuses to k
 is looked for in the text. Whole bodies and encoding are next door.
 
 Nearly every frame is decoded by a strict type that takes the fields that providers really send and nothing
-else (0.9 µs). A frame with any other field is walked as plain JSON (6 to 10 µs), where every string that is
-not an id or an enum becomes text to look at: an unknown field costs time, and is not passed on unseen.
+else (0.9 µs). A frame with any other field is walked as plain JSON (`walk`, 6 to 20 µs), where every string
+that is not an id or an enum becomes text to look at: an unknown field costs time, and is not passed on
+unseen.
 
 Source: openai-python types (`chat_completion_chunk.py`), and recorded traffic of the compatible providers.
 """
@@ -13,30 +14,19 @@ Source: openai-python types (`chat_completion_chunk.py`), and recorded traffic o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
-from gateway.chat import (
-    WHOLE,
-    End,
-    Event,
-    Failure,
-    Finish,
-    Lane,
-    Opening,
-    Path,
-    Text,
-    ToolCall,
-)
-from gateway.dialects.openai_chat.fields import classifier
+from gateway.chat import End, Event, Failure, Finish, Lane, Logprobs, Opening, Path, Text, ToolCall
 from gateway.dialects.openai_chat.usage import usage_of
+from gateway.dialects.openai_chat.walk import Walk, at_delta
 from gateway.errors import ProviderGarbage
 from gateway.wire.jsontext import encode, load
 from gateway.wire.sse import Frame
 
-_classify = classifier(False)
+_Empty = Annotated[list[Any], Meta(max_length=0)]
 
 
 class _Function(Struct, forbid_unknown_fields=True):
@@ -59,6 +49,10 @@ class _Delta(Struct, forbid_unknown_fields=True):
     reasoning: str | None = None
     refusal: str | None = None
     channel: str | None = None
+    function_call: None = None
+    audio: None = None
+    reasoning_details: _Empty | None = None
+    annotations: _Empty | None = None
 
 
 class _Choice(Struct, forbid_unknown_fields=True):
@@ -68,6 +62,7 @@ class _Choice(Struct, forbid_unknown_fields=True):
     logprobs: Raw = Raw()
     content_filter_results: Raw = Raw()
     native_finish_reason: str | None = None
+    stop_reason: int | None = None
 
 
 class _Chunk(Struct, forbid_unknown_fields=True):
@@ -80,25 +75,38 @@ class _Chunk(Struct, forbid_unknown_fields=True):
     system_fingerprint: Raw = Raw()
     service_tier: Raw = Raw()
     obfuscation: Raw = Raw()
+    p: Raw = Raw()
     provider: Raw = Raw()
     prompt_filter_results: Raw = Raw()
 
 
 _strict = msgspec.json.Decoder(_Chunk)
 _CONTENT_OF_FIRST: tuple[Lane, Path] = (Lane(0, "content"), ("choices", 0, "delta", "content"))
-_LANE_KINDS = {
-    "content": "content",
-    "reasoning_content": "reasoning",
-    "reasoning": "reasoning",
-    "refusal": "refusal",
+# Finish reasons that are not OpenAI's words. One that stands nowhere here is a `stop`.
+_REASONS = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+    "function_call": "tool_calls",
+    "model_length": "length",  # Mistral
+    "max_tokens": "length",
+    "insufficient_system_resource": "length",  # DeepSeek broke off
+    "tool_use": "tool_calls",
+    "safety": "content_filter",
+    "recitation": "content_filter",
 }
 
 
 class Decoder:
-    """The frames of one answer to events. Tool calls without an index are told apart by their ids."""
+    """The frames of one answer to events. Tool calls without an index are told apart by their ids.
+
+    What a translation leaves out: Azure's filter results, moderation results, timings and other facts of a
+    provider beside the choices. An unknown field of a delta is an Extra.
+    """
 
     def __init__(self) -> None:
-        self._calls: dict[int, list[str]] = {}  # choice -> ids of its calls, in order
+        self._walk = Walk(self._call)
         self._begun: set[tuple[int, int]] = set()
         self._opened = False
 
@@ -108,45 +116,74 @@ class Decoder:
         try:
             chunk = _strict.decode(data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return self._decode_any(data)
+            if data.startswith(b"[DONE]"):
+                return [End()]
+            return self.decode_tree(load(data))
         events: list[Event] = []
         if not self._opened:
             events += self._open(load(data))
         for place, choice in enumerate(chunk.choices):
             delta = choice.delta
+            if delta.reasoning_content:
+                events.append(_text(choice.index, place, "reasoning", "reasoning_content", delta))
+            if delta.reasoning:
+                # Both fields hold the same where both come (vLLM renamed one into the other).
+                position = -2 if delta.reasoning_content else 0
+                events.append(_text(choice.index, place, "reasoning", "reasoning", delta, position))
             if delta.content:
                 if place == 0 and choice.index == 0:
                     lane, path = _CONTENT_OF_FIRST
                     events.append(Text(lane, delta.content, path))
                 else:
-                    events.append(_text(choice.index, place, "content", delta.content))
-            if delta.reasoning_content:
-                events.append(_text(choice.index, place, "reasoning_content", delta.reasoning_content))
-            if delta.reasoning:
-                events.append(_text(choice.index, place, "reasoning", delta.reasoning))
+                    events.append(_text(choice.index, place, "content", "content", delta))
             if delta.refusal:
-                events.append(_text(choice.index, place, "refusal", delta.refusal))
+                events.append(_text(choice.index, place, "refusal", "refusal", delta))
             if delta.tool_calls:
                 for position, call in enumerate(delta.tool_calls):
                     function = call.function or _Function()
-                    events += self._call(choice.index, call.index, call.id, function.name, False)
+                    events += self._call(choice.index, call.index, call.id, function.name, False, "")
                     if function.arguments:
                         lane = Lane(choice.index, "arguments", call.index)
-                        path = (*_at(place), "tool_calls", position, "function", "arguments")
+                        path = (*at_delta(place), "tool_calls", position, "function", "arguments")
                         events.append(Text(lane, function.arguments, path))
-            if choice.finish_reason is not None:
-                events.append(Finish(choice.index, choice.finish_reason))
+            if len(choice.logprobs) > 4:
+                events += logprobs_of(choice.index, load(bytes(choice.logprobs)))
+            if choice.finish_reason:
+                events.append(finish(choice.index, choice.finish_reason))
         if len(chunk.usage) > 4 and (usage := usage_of(load(bytes(chunk.usage)))):
             usage.alone = not chunk.choices
+            if len(chunk.service_tier) > 4:
+                usage.service_tier = str(load(bytes(chunk.service_tier)))
+            events.append(usage)
+        return events
+
+    def decode_tree(self, tree: Any) -> list[Event]:
+        """Any JSON: the known fields as lanes, every other string as a text that is whole in itself."""
+        if not isinstance(tree, dict):
+            raise ProviderGarbage("the provider sent a frame that is not a JSON object")
+        if error := tree.get("error"):
+            return [Failure(error if isinstance(error, dict) else {"message": str(error)})]
+        events: list[Event] = [] if self._opened else list(self._open(tree))
+        events += self._walk.texts_and_calls(tree)
+        choices = tree.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            index = choice.get("index")
+            index = index if isinstance(index, int) else 0
+            if choice.get("logprobs"):
+                events += logprobs_of(index, choice["logprobs"])
+            if isinstance(reason := choice.get("finish_reason"), str) and reason:
+                events.append(finish(index, reason, choice.get("stop_reason")))
+        if usage := usage_in(tree):
+            usage.alone = not choices
             events.append(usage)
         return events
 
     def _call(
-        self, choice: int, index: int, id: str | None, name: str | None, custom: bool
+        self, choice: int, index: int, id: str | None, name: str | None, custom: bool, signature: str
     ) -> Iterator[Event]:
         if (id or name) and (choice, index) not in self._begun:
             self._begun.add((choice, index))
-            yield ToolCall(choice, index, id or "", name or "", custom)
+            yield ToolCall(choice, index, id or "", name or "", custom, signature)
 
     def _open(self, tree: dict[str, Any]) -> Iterator[Event]:
         """The identity, with the first chunk that has one: Azure's first has empty fields."""
@@ -159,108 +196,38 @@ class Decoder:
                 created if isinstance(created, int) else 0,
             )
 
-    def _decode_any(self, data: bytes) -> list[Event]:
-        """Any JSON: the known fields as lanes, every other string as a text that is whole in itself."""
-        if data.startswith(b"[DONE]"):
-            return [End()]
-        tree = load(data)
-        if not isinstance(tree, dict):
-            raise ProviderGarbage("the provider sent a frame that is not a JSON object")
-        if error := tree.get("error"):
-            return [Failure(error if isinstance(error, dict) else {"message": str(error)})]
-        events: list[Event] = [] if self._opened else list(self._open(tree))
-        choices = tree.get("choices")
-        if not isinstance(choices, list):
-            choices = []
-        finishes: list[Event] = []
-        lanes: dict[Path, Lane] = {}
-        for place, choice in enumerate(choices):
-            if not isinstance(choice, dict):
-                raise ProviderGarbage("the provider sent a choice that is not a JSON object")
-            index = choice.get("index")
-            index = index if isinstance(index, int) else 0
-            delta = choice.get("delta")
-            if isinstance(delta, dict):
-                lanes.update(self._lanes(index, place, delta))
-                events += self._begin_calls(index, delta)
-            if "text" in choice:  # legacy completions
-                lanes["choices", place, "text"] = Lane(index, "content")
-            if isinstance(reason := choice.get("finish_reason"), str):
-                finishes.append(Finish(index, reason))
-        for path, text in _texts(tree, ()):
-            if text and (path in lanes or _classify(path, text) != "keep"):
-                events.append(Text(lanes[path], text, path) if path in lanes else Text(WHOLE, text, path))
-        events += finishes
-        if usage := usage_of(tree.get("usage")):
-            usage.alone = not choices
-            events.append(usage)
-        return events
 
-    def _lanes(self, index: int, place: int, delta: dict[str, Any]) -> Iterator[tuple[Path, Lane]]:
-        at = _at(place)
-        for field, kind in _LANE_KINDS.items():
-            if isinstance(delta.get(field), str):
-                yield (*at, field), Lane(index, kind)
-        if isinstance(parts := delta.get("content"), list):  # Mistral: text and thinking as typed parts
-            for i, part in enumerate(parts):
-                if isinstance(part, dict):
-                    yield (*at, "content", i, "text"), Lane(index, "content")
-                    if isinstance(thoughts := part.get("thinking"), list):
-                        for j in range(len(thoughts)):
-                            yield (*at, "content", i, "thinking", j, "text"), Lane(index, "reasoning")
-        yield (*at, "audio", "transcript"), Lane(index, "transcript")
-        yield (*at, "function_call", "arguments"), Lane(index, "arguments", -1)
-        for position, call, number in self._numbered(index, delta):
-            tool = (*at, "tool_calls", position)
-            yield (*tool, "function", "arguments"), Lane(index, "arguments", number)
-            if "custom" in call:
-                yield (*tool, "custom", "input"), Lane(index, "input", number)
-
-    def _begin_calls(self, index: int, delta: dict[str, Any]) -> Iterator[Event]:
-        for _, call, number in self._numbered(index, delta):
-            custom = isinstance(call.get("custom"), dict)
-            named = call.get("custom" if custom else "function")
-            name = named.get("name") if isinstance(named, dict) else None
-            yield from self._call(index, number, call.get("id"), name, custom)
-
-    def _numbered(self, choice: int, delta: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any], int]]:
-        """(position, tool call, its index). Mistral sends none: a new id is a new call."""
-        calls = delta.get("tool_calls")
-        for position, call in enumerate(calls if isinstance(calls, list) else ()):
-            if not isinstance(call, dict):
-                raise ProviderGarbage("the provider sent a tool call that is not a JSON object")
-            number = call.get("index")
-            if not isinstance(number, int):
-                ids = self._calls.setdefault(choice, [])
-                if (id := call.get("id")) and id not in ids:
-                    ids.append(id)
-                number = ids.index(id) if id else max(len(ids) - 1, 0)
-            yield position, call, number
+def finish(choice: int, word: str, met: Any = None) -> Event:
+    """`met` is vLLM's `stop_reason`: the stop sequence, or a token's number."""
+    if word == "error":
+        return Failure({"message": "the provider broke off its answer", "code": "error"})
+    return Finish(choice, _REASONS.get(word, "stop"), word, met if isinstance(met, str) else "")
 
 
-def _at(place: int) -> Path:
-    return ("choices", place, "delta")
+def logprobs_of(choice: int, raw: Any) -> Iterator[Event]:
+    for kind in ("content", "refusal"):
+        content = raw.get(kind) if isinstance(raw, dict) else None
+        if isinstance(content, list) and content and all(isinstance(token, dict) for token in content):
+            yield Logprobs(Lane(choice, kind), content)
 
 
-def _text(choice: int, place: int, field: str, text: str) -> Text:
-    return Text(Lane(choice, _LANE_KINDS[field]), text, (*_at(place), field))
+def usage_in(tree: dict[str, Any]) -> Any:
+    groq = tree.get("x_groq")
+    usage = usage_of(tree.get("usage")) or (usage_of(groq.get("usage")) if isinstance(groq, dict) else None)
+    if usage and isinstance(tier := tree.get("service_tier"), str):
+        usage.service_tier = tier
+    return usage
 
 
-def _texts(node: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(node, str):
-        yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from _texts(value, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _texts(value, (*path, index))
+def _text(choice: int, place: int, kind: str, field: str, delta: _Delta, position: int = 0) -> Text:
+    return Text(Lane(choice, kind, position), getattr(delta, field), (*at_delta(place), field))
 
 
 def rewrite(frame: Frame, changes: dict[Path, str]) -> bytes:
     """The frame with other texts, or b"" if nothing is left in it that a client would miss.
 
-    What spells out the old text goes too: the choice's logprobs, and the padding that hid its length.
+    What spells out the old text goes too: the choice's logprobs, the places of its citations, and the
+    padding that hid its length.
     """
     tree = load(frame.data or b"")
     for path, text in changes.items():
@@ -268,12 +235,27 @@ def rewrite(frame: Frame, changes: dict[Path, str]) -> bytes:
         for step in path[:-1]:
             node = node[step]
         node[path[-1]] = text
-        if len(path) > 1 and path[0] == "choices" and tree["choices"][path[1]].get("logprobs"):
-            tree["choices"][path[1]]["logprobs"] = None
-    tree.pop("obfuscation", None)
+        if len(path) > 1 and path[0] == "choices":
+            scrub_choice(tree["choices"][path[1]])
+    for padding in ("obfuscation", "p"):
+        tree.pop(padding, None)
     if not any(changes.values()) and _is_hollow(tree):
         return b""
     return b"data: " + encode(tree) + b"\n\n"
+
+
+def scrub_choice(choice: dict[str, Any]) -> None:
+    """Drop what spells out, or counts into, a text that was changed."""
+    if choice.get("logprobs"):
+        choice["logprobs"] = None
+    for field in ("delta", "message"):
+        message = choice.get(field)
+        annotations = message.get("annotations") if isinstance(message, dict) else None
+        for annotation in annotations if isinstance(annotations, list) else ():
+            citation = annotation.get("url_citation") if isinstance(annotation, dict) else None
+            if isinstance(citation, dict):
+                citation.pop("start_index", None)
+                citation.pop("end_index", None)
 
 
 def _is_hollow(tree: dict[str, Any]) -> bool:

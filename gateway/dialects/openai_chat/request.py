@@ -1,4 +1,6 @@
-"""OpenAI Chat requests: a client's body in, a body for a provider out.
+"""OpenAI Chat requests: a client's body in, a body for a provider of the same dialect out.
+
+What they mean to other dialects is read in `read` and written in `write`.
 
 Source: openai-python types (`completion_create_params.py`).
 """
@@ -9,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from gateway.conversation import ChatRequest, Conversation
+from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Target
 from gateway.dialects.reading import json_object, typed
 from gateway.errors import InvalidRequest
@@ -67,11 +69,3 @@ def forward(request: ChatRequest, target: Target) -> bytes:
     if request.stream and target.ask_usage and not request.wants_usage:
         body["stream_options"] = {**(body.get("stream_options") or {}), "include_usage": True}
     return encode(body)
-
-
-def read(request: ChatRequest) -> Conversation:
-    raise NotImplementedError
-
-
-def write(conversation: Conversation, target: Target) -> bytes:
-    raise NotImplementedError

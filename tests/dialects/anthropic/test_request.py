@@ -120,7 +120,6 @@ KEPT: list[JsonPath] = [
     ("messages", 0, "content", 0, "signature"),
     ("messages", 0, "content", 0, "data"),
     ("messages", 0, "content", 0, "thinking"),
-    ("content", 0, "thinking"),
     ("messages", 0, "content", 0, "cache_control", "type"),
     ("messages", 0, "content", 0, "content", 0, "encrypted_content"),
     ("messages", 0, "content", 0, "content", 0, "source", "media_type"),

@@ -59,7 +59,7 @@ FOUND = {
 LEFT_ALONE = [
     "Will you mark this? May I hope for grace? The rose is red.",
     "Paris is nice in April. Jordan borders Israel. Virginia is a state.",
-    "San Diego, Santa Monica, St. Joseph, Lake Charles, Rue Victor Hugo, 19 Victor Hugo",
+    "San Diego, Santa Monica, St. Joseph, Lake Charles, Rue Victor Hugo",
     "Monday, January and Christmas; French, Chinese and Brazilian",
     "Microsoft, Google and Wells Fargo; Python, Ruby and Oracle",
     "John Hopkins University, Rose Street, Lincoln Park, Kevin Smith Inc",
