@@ -194,7 +194,7 @@ def person(candidate: str) -> int:
     two_given = second.marks & _GIVEN and not second.marks & _ORDINARY
     if marks & _GIVEN and (known or unknown or two_given or second.marks & _SURNAME):
         return _name_end(words)
-    if marks & _DOUBTFUL and (known or two_given or (unknown and not marks & _ORDINARY)):
+    if marks & _DOUBTFUL and (known or (unknown and not marks & _ORDINARY)):
         return _name_end(words)
     if not marks & _ORDINARY and known and second.marks & _SURNAME_ALONE:
         return _name_end(words)
