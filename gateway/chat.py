@@ -27,8 +27,8 @@ class Lane(NamedTuple):
     custom tool's free text), or the field's own name where a provider adds one. `position` tells the tool
     calls of a choice apart (0, 1, … in the order they began), and the blocks of one kind.
 
-    Choice -1 says that each text is whole in itself: no run crosses from one to the next. A choice below it is
-    -2 less the choice: a run that only frames have, because a translation says the same in another lane.
+    Choice -1 says that each text is whole in itself: no run crosses from one to the next. A choice below it
+    is -2 less the choice: a run that only frames have, because a translation says the same in another lane.
     """
 
     choice: int

@@ -74,7 +74,7 @@ class _Candidate(Struct, forbid_unknown_fields=True):
 
 class _Chunk(Struct, forbid_unknown_fields=True):
     candidates: list[_Candidate]
-    usageMetadata: dict[str, Any] | None = None
+    usageMetadata: Raw = Raw()
     modelVersion: Raw = Raw()
     responseId: Raw = Raw()
     createTime: Raw = Raw()
@@ -108,6 +108,7 @@ class Decoder:
         self._answers: dict[int, _Answer] = {}
         self._opened = False
         self._id = ""
+        self._counts = b""
 
     def decode(self, frame: Frame) -> list[Event]:
         """Raises ProviderGarbage when the frame is no chunk of this dialect."""
@@ -132,9 +133,12 @@ class Decoder:
                     answer.texts.append(part.text)
                 path = _FIRST if place == position == 0 else (*_at(place), position, "text")
                 events.append(Text(lane, part.text, path))
-        if usage := usage_of(chunk.usageMetadata):
-            usage.alone = not chunk.candidates
-            events.append(usage)
+        counts = bytes(chunk.usageMetadata)
+        if counts and counts != self._counts:  # most chunks say again what the one before said
+            self._counts = counts
+            if usage := usage_of(load(counts)):
+                usage.alone = not chunk.candidates
+                events.append(usage)
         return events
 
     def decode_tree(self, tree: Any) -> list[Event]:
@@ -146,6 +150,7 @@ class Decoder:
         if error := tree.get("error"):
             return [Failure(error if isinstance(error, dict) else {"message": str(error)})]
         events: list[Event] = [] if self._opened else list(self._open(tree))
+        self._counts = b""
         candidates = tree.get("candidates")
         seen: set[Path] = set()
         for place, candidate in enumerate(candidates if isinstance(candidates, list) else ()):
