@@ -99,6 +99,7 @@ class _Answer(Struct):
     calls: int = 0
     open: _Call | None = None
     sealed: Sealed | None = None
+    finish: Finish | None = None
 
 
 class Decoder:
@@ -202,7 +203,10 @@ class Decoder:
             yield from self._close(answer)
             yield from self._seal(answer)
             reason = REASONS.get(native, "stop")
-            yield Finish(index, "tool_calls" if native == "STOP" and answer.calls else reason, native)
+            finish = Finish(index, "tool_calls" if native == "STOP" and answer.calls else reason, native)
+            if finish != answer.finish:  # some models say STOP in every chunk
+                answer.finish = finish
+                yield finish
 
     def _part(
         self, index: int, answer: _Answer, part: dict[str, Any], at: Path, seen: set[Path]

@@ -173,6 +173,15 @@ def test_trap_02_the_finish_knows_of_a_call_in_an_earlier_chunk() -> None:
     assert events[-1] == Finish(0, "tool_calls", "STOP")
 
 
+def test_trap_02_a_finish_in_every_chunk_is_one() -> None:
+    events = of(*(chunk({"text": text}, finishReason="STOP") for text in "abc"))
+    assert neutral(event for event in events if isinstance(event, Finish)) == [Finish(0, "stop")]
+    called = of(
+        chunk({"text": "a"}, finishReason="STOP"), chunk({"functionCall": {"name": "f"}}, finishReason="STOP")
+    )
+    assert called[-1] == Finish(0, "tool_calls", "STOP")
+
+
 def test_trap_01_parallel_calls_are_told_apart() -> None:
     calls = [{"functionCall": {"name": "f", "args": {"a": n}}} for n in range(2)]
     events = of(chunk(calls[0]), chunk(calls[1]))
@@ -213,6 +222,14 @@ def test_trap_12_usage_counts_each_token_once() -> None:
     }
     (usage,) = of({"candidates": [], "usageMetadata": raw})
     assert usage == Usage(110, 12, cached=40, reasoning=7, raw=raw, alone=True)
+
+
+def test_usage_that_a_chunk_repeats_is_said_once() -> None:
+    first, second = {"promptTokenCount": 1}, {"promptTokenCount": 2}
+    text = chunk({"text": "a"})
+    said = [first, first, None, second, first]
+    events = of(*({**text, **({"usageMetadata": usage} if usage else {})} for usage in said))
+    assert [event.input for event in events if isinstance(event, Usage)] == [1, 2, 1]
 
 
 def test_trap_23_a_blocked_prompt_is_a_finish() -> None:
@@ -405,6 +422,19 @@ def test_a_placeholder_is_restored_across_values_of_arguments() -> None:
     ]
     values = [arg["stringValue"] for call in calls for arg in call.get("partialArgs", ())]
     assert "".join(values) == "to jo@x.example"
+
+
+def test_a_number_that_must_not_be_said_becomes_a_text() -> None:
+    card = {"jsonPath": "$.card", "numberValue": 4111111111111111}
+    data = sse(
+        chunk({"functionCall": {"name": "f", "willContinue": True}}),
+        partial(card, more=False),
+        chunk({"functionCall": {"name": "f", "args": {"card": 4111111111111111}}}, finishReason="STOP"),
+    )
+    out = trees(passed(data, 4096))
+    calls = [tree["candidates"][0]["content"]["parts"][0]["functionCall"] for tree in out]
+    assert calls[1]["partialArgs"] == [{"jsonPath": "$.card", "stringValue": "[CREDIT_CARD]"}]
+    assert calls[2]["args"] == {"card": "[CREDIT_CARD]"}
 
 
 def test_offsets_of_a_changed_text_are_dropped_and_quotes_restored() -> None:
