@@ -25,11 +25,14 @@ from gateway.chat import (
     ToolCall,
     Usage,
 )
+from gateway.conversation import ReasoningPart, TextPart
 from gateway.dialects.dialect import Head
 from gateway.dialects.gemini import GEMINI
 from gateway.dialects.gemini.body import body_of, events_of
 from gateway.dialects.gemini.decode import Decoder
 from gateway.dialects.gemini.encode import Encoder, foreign_seal
+from gateway.dialects.gemini.read import read
+from gateway.dialects.gemini.request import parse_request
 from gateway.errors import ProviderError
 from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
@@ -294,6 +297,17 @@ def test_other_providers_reasoning_comes_back_as_what_it_is() -> None:
     assert own[0]["thoughtSignature"] == "c2lnbmF0dXJl"
     assert foreign_seal("c2lnbmF0dXJl") is None
     assert foreign_seal("no base64!") is None
+
+
+def test_trap_07_another_providers_signature_survives_googles_sdk() -> None:
+    """The SDK keeps a streamed answer chunk by chunk, and writes signatures in another alphabet."""
+    thinking = Lane(0, "thinking")
+    said: list[Event] = [Text(thinking, "h"), Text(thinking, "m"), Sealed(thinking, "signature", "a+/b==")]
+    told = chunks(encoded([*said, Text(Lane(0, "content"), "ok"), Finish(0, "stop")]))
+    kept = [sdk_reads(each).candidates[0].content for each in told]
+    history = [content.model_dump(mode="json", exclude_none=True, by_alias=True) for content in kept]
+    (message,) = read(parse_request(json.dumps({"contents": history}).encode(), "claude")).messages
+    assert message.parts == [ReasoningPart("hm", "a+/b=="), TextPart("ok")]
 
 
 def test_gemini_to_gemini_as_an_array_keeps_the_signatures() -> None:
