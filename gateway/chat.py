@@ -31,7 +31,8 @@ class Lane(NamedTuple):
     blocks of one kind. Below 0 the lane says a second time what its frames say in another one: frames that
     pass show both, a translation one.
 
-    A choice below 0 says that each text is whole in itself: no run crosses from one to the next.
+    Choice -1 says that each text is whole in itself: no run crosses from one to the next. A choice below it
+    is -2 less the choice: a run that only frames have, because a translation says the same in another lane.
     """
 
     choice: int

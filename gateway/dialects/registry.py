@@ -16,6 +16,7 @@ from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.anthropic.cloud import InvokeSplitter, bedrock_body, vertex_body
 from gateway.dialects.bedrock import BEDROCK
 from gateway.dialects.dialect import Dialect, Target
+from gateway.dialects.gemini import GEMINI
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.dialects.openai_completions import OPENAI_COMPLETIONS
 from gateway.errors import ProviderError
@@ -38,7 +39,7 @@ def _bedrock_error(status: int | None, raw: Any, retry_after_s: float | None) ->
 
 
 DIALECTS: dict[str, Dialect] = {
-    **{dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_COMPLETIONS, ANTHROPIC, BEDROCK)},
+    **{dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_COMPLETIONS, ANTHROPIC, GEMINI, BEDROCK)},
     "anthropic_on_vertex": _in_envelope(vertex_body),
     "anthropic_on_bedrock": replace(
         _in_envelope(bedrock_body),

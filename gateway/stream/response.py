@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from gateway.chat import (
+    WHOLE,
     Annotation,
     End,
     Event,
@@ -291,7 +292,7 @@ class ResponseStream:
     def _text(self, event: Text, frame: Frame, waiting: Waiting | None) -> Waiting | None:
         """Run a text; what waits or is changed because of it, None if the text is fine as it is."""
         lane = event.lane
-        if lane.choice < 0:
+        if lane.choice == WHOLE.choice:
             state = LaneState(self._run_for(lane))
             state.run.feed(event.text)
             decided = state.run.flush()
@@ -299,7 +300,8 @@ class ResponseStream:
             known = self._lanes.get(lane)
             if known is None:
                 known = self._lanes[lane] = LaneState(self._run_for(lane))
-                self._choices.add(lane.choice)
+                if lane.choice >= 0:
+                    self._choices.add(lane.choice)
             state = known
             decided = state.run.feed(event.text)
         self._check()
@@ -332,7 +334,7 @@ class ResponseStream:
 
     def _decide_lanes(self, choice: int | None) -> None:
         """Nothing more comes in the lanes of a choice (or in any)."""
-        for lane in [lane for lane in self._lanes if choice is None or lane.choice == choice]:
+        for lane in [each for each in self._lanes if choice is None or each.choice in (choice, -2 - choice)]:
             state = self._lanes.pop(lane)
             state.settle(state.run.flush())
 
