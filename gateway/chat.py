@@ -24,8 +24,9 @@ class Lane(NamedTuple):
 
     `kind` is `content`, `reasoning` (restored for display), `thinking` (reasoning that the provider signs:
     it passes unrestored), `refusal`, `transcript` (of audio), `arguments` (a tool call's JSON), `input` (a
-    custom tool's free text), or the field's own name where a provider adds one. `position` tells the tool
-    calls of a choice apart (0, 1, … in the order they began), and the blocks of one kind.
+    custom tool's free text), one of `SERVER_KINDS`, or the field's own name where a provider adds one.
+    `position` tells the tool calls of a choice apart (0, 1, … in the order they began), and the blocks of
+    one kind.
 
     A choice below 0 says that each text is whole in itself: no run crosses from one to the next.
     """
@@ -34,6 +35,10 @@ class Lane(NamedTuple):
     kind: str
     position: int = 0
 
+
+# What a provider's own tool is given, as JSON and as free text. Frames that pass need these lanes; where
+# events are translated, the `Extra` that the tool's item becomes has it all.
+SERVER_KINDS = ("server_arguments", "server_input")
 
 WHOLE = Lane(-1, "whole")
 WHOLE_JSON = Lane(-1, "arguments")

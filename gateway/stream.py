@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.chat import (
+    SERVER_KINDS,
     Annotation,
     End,
     Event,
@@ -271,7 +272,7 @@ class ResponseStream:
     def _translate(self, events: Sequence[Event], frame: Frame, out: list[bytes]) -> None:
         for event in events:
             if type(event) is Text:
-                if event.lane.choice >= 0:
+                if event.lane.choice >= 0 and event.lane.kind not in SERVER_KINDS:
                     self._say(event, self._text(event, frame, None), frame, out)
                 continue
             if type(event) is Usage:
@@ -365,7 +366,7 @@ class ResponseStream:
         return waiting
 
     def _run_for(self, lane: Lane) -> TextRun | JsonRun | SniffRun:
-        if lane.kind == "arguments":
+        if lane.kind in ("arguments", "server_arguments"):
             return JsonRun(self.scan)
         if lane.kind == "content" and self._json_output:
             return SniffRun(self.scan)
