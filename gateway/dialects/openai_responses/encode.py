@@ -312,8 +312,7 @@ class Encoder:
             raw["content"] = item.parts
         elif raw["type"] == "reasoning":
             raw["summary"] = item.parts
-        self._output[item.index] = raw
-        yield self._frame("response.output_item.done", output_index=item.index, item=raw)
+        yield self._done(item.index, raw)
 
     def _close_current(self) -> Iterator[bytes]:
         if self._current is not None:
@@ -389,7 +388,12 @@ class Encoder:
 
     def _whole_item(self, raw: dict[str, Any]) -> Iterator[bytes]:
         given = {key: value for key, value in raw.items() if key != "id"}
-        yield from self._close_item((yield from self._open_item("item", given, str(raw.get("id") or ""))))
+        item = yield from self._open_item("item", given, str(raw.get("id") or ""))
+        yield self._done(item.index, item.raw)
+
+    def _done(self, index: int, raw: dict[str, Any]) -> bytes:
+        self._output[index] = raw
+        return self._frame("response.output_item.done", output_index=index, item=raw)
 
     def _next_number(self) -> int:
         self._sequence += 1

@@ -24,11 +24,11 @@ from gateway.conversation import (
     ToolCallPart,
     ToolResultPart,
 )
-from gateway.dialects.openai_responses.answer import NAME, mapping, string
+from gateway.dialects.openai_responses.answer import NAME, dicts, mapping, string
 from gateway.dialects.openai_responses.sealed import unwrap
 from gateway.errors import InvalidRequest
 
-_ROLES: dict[Any, Role] = {
+_ROLES: dict[str, Role] = {
     "user": "user",
     "assistant": "assistant",
     "system": "system",
@@ -81,7 +81,7 @@ def _item(item: dict[str, Any], at: str) -> tuple[Role, str, list[Part]]:
     kind = item.get("type")
     match kind:
         case "message" | None if "role" in item:
-            if (role := _ROLES.get(item.get("role"))) is None:
+            if (role := _ROLES.get(string(item, "role"))) is None:
                 raise InvalidRequest(f"{at}.role is not known", param=f"{at}.role")
             return role, "message", list(_parts(item.get("content"), f"{at}.content"))
         case "function_call" | "custom_tool_call":
@@ -110,12 +110,7 @@ def _item(item: dict[str, Any], at: str) -> tuple[Role, str, list[Part]]:
 
 
 def _reasoning(item: dict[str, Any]) -> ReasoningPart:
-    texts = [
-        string(part, "text")
-        for name in ("summary", "content")
-        for part in item.get(name) or ()
-        if isinstance(part, dict)
-    ]
+    texts = [string(part, "text") for name in ("summary", "content") for part in dicts(item.get(name))]
     id, content = string(item, "id"), string(item, "encrypted_content")
     if not content:
         return ReasoningPart("\n\n".join(texts), id=id)

@@ -77,7 +77,7 @@ def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
             raise InvalidRequest(f"{at} must be an object", param=at)
         kind = tool.get("type")
         if kind not in ("function", "custom"):
-            conversation.extra[f"{at} ({kind})"] = tool  # the provider's own, as web_search
+            conversation.extra[str(kind)] = tool  # the provider's own, as web_search
             continue
         if not isinstance(name := tool.get("name"), str):
             raise InvalidRequest(f"{at}.name must be a string", param=f"{at}.name")

@@ -8,7 +8,7 @@ from typing import Any
 from openai import omit
 from openai._models import construct_type_unchecked
 from openai.lib.streaming.responses._responses import ResponseStreamState
-from openai.types.responses import Response, ResponseStreamEvent
+from openai.types.responses import ResponseStreamEvent
 
 from gateway.wire.sse import Frame, SSESplitter
 
@@ -22,10 +22,10 @@ def trees(raw: bytes) -> list[dict[str, Any]]:
     return [json.loads(frame.data) for frame in frames(raw) if frame.data and frame.data[:6] != b"[DONE]"]
 
 
-def response(raw: bytes) -> Response:
-    """What `client.responses.stream` ends with."""
+def response(raw: bytes) -> Any:
+    """What `client.responses.stream` ends with: a `Response`, whose items are of thirty types."""
     state: ResponseStreamState[Any] = ResponseStreamState(input_tools=omit, text_format=omit)
-    ended: Response | None = None
+    ended: Any = None
     any_event: Any = ResponseStreamEvent
     for tree in trees(raw):
         event: Any = construct_type_unchecked(type_=any_event, value=tree)
