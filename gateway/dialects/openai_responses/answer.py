@@ -200,9 +200,9 @@ class Answer:
     def rest(self, response: dict[str, Any]) -> Iterator[Event]:
         """Items of the final response that have not come before."""
         output = response.get("output")
-        done = {item.id for item in self._items.values() if item.done}
+        done = {item.id for item in self._items.values() if item.done and item.id}
         for place, raw in enumerate(output if isinstance(output, list) else ()):
-            if not isinstance(raw, dict) or string(raw, "id") in done - {""}:
+            if not isinstance(raw, dict) or string(raw, "id") in done:
                 continue
             at = self._index_of.get(string(raw, "id"), place)
             item = self._items.get(at)
