@@ -25,11 +25,10 @@ class Lane(NamedTuple):
 
     `kind` is `content`, `reasoning` (restored for display), `thinking` (reasoning that the provider signs:
     it passes unrestored), `refusal`, `transcript` (of audio), `arguments` (a tool call's JSON), `input` (a
-    custom tool's free text), `server_arguments` (JSON that the provider gives to a tool of its own: frames
-    that pass show it, a translation has it in the tool's `Extra`), or the field's own name where a provider
-    adds one. `position` tells the tool calls of a choice apart (0, 1, … in the order they began), and the
-    blocks of one kind. Below 0 the lane says a second time what its frames say in another one: frames that
-    pass show both, a translation one.
+    custom tool's free text), one of `SERVER_KINDS`, or the field's own name where a provider adds one.
+    `position` tells the tool calls of a choice apart (0, 1, … in the order they began), and the blocks of
+    one kind. Below 0 the lane says a second time what its frames say in another one: frames that pass show
+    both, a translation one.
 
     Choice -1 says that each text is whole in itself: no run crosses from one to the next. A choice below it
     is -2 less the choice: a run that only frames have, because a translation says the same in another lane.
@@ -39,6 +38,10 @@ class Lane(NamedTuple):
     kind: str
     position: int = 0
 
+
+# What a provider's own tool is given, as JSON and as free text. Frames that pass need these lanes; where
+# events are translated, the `Extra` that the tool's item becomes has it all.
+SERVER_KINDS = ("server_arguments", "server_input")
 
 WHOLE = Lane(-1, "whole")
 WHOLE_JSON = Lane(-1, "arguments")

@@ -19,6 +19,7 @@ from gateway.dialects.dialect import Dialect, Target
 from gateway.dialects.gemini import GEMINI
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.dialects.openai_completions import OPENAI_COMPLETIONS
+from gateway.dialects.openai_responses import OPENAI_RESPONSES
 from gateway.errors import ProviderError
 
 
@@ -38,8 +39,9 @@ def _bedrock_error(status: int | None, raw: Any, retry_after_s: float | None) ->
     return said.provider_error(status, raw, retry_after_s)
 
 
+_OWN = (OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_RESPONSES, ANTHROPIC, GEMINI, BEDROCK)
 DIALECTS: dict[str, Dialect] = {
-    **{dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_COMPLETIONS, ANTHROPIC, GEMINI, BEDROCK)},
+    **{each.name: each for each in _OWN},
     "anthropic_on_vertex": _in_envelope(vertex_body),
     "anthropic_on_bedrock": replace(
         _in_envelope(bedrock_body),

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from gateway.chat import (
+    SERVER_KINDS,
     WHOLE,
     Annotation,
     End,
@@ -217,7 +218,7 @@ class ResponseStream:
         for event in events:
             if type(event) is Text:
                 lane = event.lane
-                if lane.choice >= 0 and lane.position >= 0 and lane.kind != "server_arguments":
+                if lane.choice >= 0 and lane.position >= 0 and lane.kind not in SERVER_KINDS:
                     self._say(event, self._text(event, frame, None), frame, out)
                 continue
             if type(event) is Usage:

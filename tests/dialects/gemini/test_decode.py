@@ -40,6 +40,7 @@ from gateway.wire.sse import Frame
 from tests.conftest import needs_shared
 from tests.dialects import recorded
 from tests.dialects.gemini.frames import STREAMS, bodies, body, chunk, frames, neutral, of
+from tests.privacy import texts
 
 BODIES = bodies()
 
@@ -388,7 +389,7 @@ def trees(data: bytes) -> list[dict[str, Any]]:
 
 def vault_with(value: str) -> tuple[Vault, str]:
     vault = Vault()
-    return vault, vault.hide("EMAIL", value)
+    return vault, vault.hide(texts.entity("EMAIL"), value)
 
 
 def test_a_placeholder_is_restored_across_chunks_and_kinds() -> None:
