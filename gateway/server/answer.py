@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
-from gateway.errors import InternalError, ProviderGarbage, SluiceError
+from gateway.errors import InternalError, Overloaded, ProviderGarbage, SluiceError
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
 from gateway.server import headers, telemetry
@@ -23,6 +23,7 @@ from gateway.wire.jsontext import encode, load
 
 _LARGEST_ANSWER_BYTES = 64 << 20
 _LARGEST_ERROR_BYTES = 1 << 20
+_OVERLOADED = 529  # Anthropic's own; other SDKs know 503
 
 
 class Answering(Struct):
@@ -91,11 +92,15 @@ async def _refusal(answering: Answering, exchange: Exchange) -> SluiceError:
         body = load(await exchange.read(_LARGEST_ERROR_BYTES))
     except SluiceError:
         body = None
+    if isinstance(body, dict) and (name := head.get("x-amzn-errortype")):
+        body["__type"] = name  # Amazon says the class of an error nowhere else
     if head.status < 400:
         return ProviderGarbage(
             f"the provider answered with status {head.status}, which is no answer to a chat request"
         )
     error = answering.provider.provider_error(head.status, body, headers.retry_after_s(head.headers))
+    if error.status == _OVERLOADED and answering.client.name != "anthropic":
+        error.status = Overloaded.status
     return _restored(answering, error)
 
 

@@ -180,6 +180,7 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
         return
     out = response.headers
     out["X-Request-ID"] = call.id
+    out["request-id"] = call.id  # where Anthropic's SDK looks
     for name, value in call.returned:
         out.setdefault(name, value)  # our own Retry-After says the same
     prefix = request.app[GATEWAY].config.server.header_prefix

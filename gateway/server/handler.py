@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import perf_counter, time
+from typing import Any
 
 from aiohttp import web
 
@@ -61,7 +62,9 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
     call.policy, call.format = protection.policy.name, protection.policy.format
     began_at = perf_counter()
     secret = gateway.config.server.secret
-    vault = protection.vault(secret.reveal().encode() if secret else None, call.key or "")
+    vault = protection.vault(
+        secret.reveal().encode() if secret else None, call.key or "", lasting=_is_kept(chat.body, dialect)
+    )
     found = redact_request(
         chat.body,
         dialect.classifier(chat.json_output),
@@ -103,3 +106,13 @@ def _authorized(gateway: Gateway, caller: Caller, model: str, named: str | None)
     """The provider that serves the model to this caller, and the model's name there."""
     providers = catalog.allowed(gateway.config.providers, caller.key, named)
     return catalog.route(model, providers, caller.key)
+
+
+def _is_kept(body: dict[str, Any], dialect: Dialect) -> bool:
+    """Does the provider keep the conversation, so that a placeholder must mean the same next time?
+
+    Responses are kept unless the request says that they are not.
+    """
+    if dialect.name != "openai_responses":
+        return False
+    return bool(body.get("store") is not False or body.get("previous_response_id"))

@@ -50,6 +50,8 @@ def prepare(
     target = Target(model, chat.stream, ask_usage=row.usage_in_stream, provider=row.name)
     is_same = dialect.name == client.name
     body = dialect.forward(chat, target) if is_same else dialect.write(client.read(chat), target)
+    passed = headers.forwarded(sent, row.site)
+    given = {name for name, _ in (*passed, *((name.lower(), "") for name in provider.headers))}
     return Outgoing(
         provider=provider,
         dialect=dialect,
@@ -57,10 +59,10 @@ def prepare(
         headers=[
             ("content-type", "application/json"),
             ("accept", dialect.stream_type if chat.stream else "application/json"),
-            *dialect.headers,
+            *((name, value) for name, value in dialect.headers if name not in given),
             *_credential(caller, provider, row),
             *provider.headers.items(),
-            *headers.forwarded(sent),
+            *passed,
         ],
         body=body,
     )
