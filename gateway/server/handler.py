@@ -12,13 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from time import perf_counter, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
 from gateway.access.keys import Caller, identify
 from gateway.config import Provider
+from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
+from gateway.errors import NotFound
 from gateway.privacy.redact import answer_scan, counted, redact_request
 from gateway.providers import catalog
 from gateway.server import outgoing
@@ -28,20 +30,29 @@ from gateway.server.call import CALL, GATEWAY, Gateway
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def endpoint(dialect: Dialect, *, stream: bool | None = None) -> Handler:
+class Operation(NamedTuple):
+    """What a dialect's providers do with a request beside answering it: a path behind the usual one."""
+
+    suffix: str
+    parse: Callable[[bytes], ChatRequest]
+
+
+def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operation | None = None) -> Handler:
     """The handler of a dialect's chat requests.
 
     Where the path says the model (`{model}`) or whether the answer streams, the body does not.
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await _handle(request, dialect, stream)
+        return await _handle(request, dialect, stream, operation)
 
     handle.dialect = dialect  # type: ignore[attr-defined]  # whoever writes an error needs it
     return handle
 
 
-async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -> web.StreamResponse:
+async def _handle(
+    request: web.Request, dialect: Dialect, stream: bool | None, operation: Operation | None
+) -> web.StreamResponse:
     gateway, call = request.app[GATEWAY], request[CALL]
 
     call.phase = "identify"
@@ -50,7 +61,10 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     raw = await request.read()
-    chat = dialect.parse_request(raw, request.match_info.get("model"), stream)
+    if operation is None:
+        chat = dialect.parse_request(raw, request.match_info.get("model"), stream)
+    else:
+        chat = operation.parse(raw)
     call.stream = chat.stream
 
     call.phase = "authorize"
@@ -77,12 +91,17 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
     scan = answer_scan(vault, protection.answer)
 
     call.phase = "choose"
+    sent = outgoing.prepare(chat, dialect, provider, model, caller, request.headers)
+    if operation is not None:
+        if sent.dialect is not dialect:
+            raise NotFound("the provider of that model has no such operation")
+        sent.url += operation.suffix
     answering = Answering(
         gateway=gateway,
         call=call,
         chat=chat,
         client=dialect,
-        outgoing=outgoing.prepare(chat, dialect, provider, model, caller, request.headers),
+        outgoing=sent,
         scan=scan,
         head=Head(
             call.id,

@@ -10,10 +10,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from gateway.access.keys import identify
+from gateway.dialects.anthropic import ANTHROPIC
+from gateway.dialects.anthropic.request import parse_count
+from gateway.dialects.gemini import GEMINI
 from gateway.dialects.registry import DIALECTS
 from gateway.providers import catalog
 from gateway.server.call import GATEWAY
-from gateway.server.handler import endpoint
+from gateway.server.handler import Operation, endpoint
 
 _PREFIXES = ("/v1", "/api/v1", "/api/v1/proxy")
 _STARTS = tuple(
@@ -31,16 +34,16 @@ _GEMINI_STARTS = ("/v1beta", *_STARTS, *(f"{prefix}/{{provider}}/v1beta" for pre
 
 def add(router: web.UrlDispatcher) -> None:
     for name, path in _CHAT_PATHS.items():
-        if name in DIALECTS:
-            handler = endpoint(DIALECTS[name])
-            for start in _STARTS:
-                router.add_post(start + path, handler)
-    if "gemini" in DIALECTS:
-        whole = endpoint(DIALECTS["gemini"], stream=False)
-        streamed = endpoint(DIALECTS["gemini"], stream=True)
-        for start in _GEMINI_STARTS:
-            router.add_post(start + "/models/{model}:generateContent", whole)
-            router.add_post(start + "/models/{model}:streamGenerateContent", streamed)
+        handler = endpoint(DIALECTS[name])
+        for start in _STARTS:
+            router.add_post(start + path, handler)
+    counting = endpoint(ANTHROPIC, stream=False, operation=Operation("/count_tokens", parse_count))
+    for start in _STARTS:
+        router.add_post(start + "/messages/count_tokens", counting)
+    whole, streamed = endpoint(GEMINI, stream=False), endpoint(GEMINI, stream=True)
+    for start in _GEMINI_STARTS:
+        router.add_post(start + "/models/{model}:generateContent", whole)
+        router.add_post(start + "/models/{model}:streamGenerateContent", streamed)
     for start in _STARTS:
         router.add_get(start + "/models", models)
     for start in _GEMINI_STARTS:

@@ -20,6 +20,7 @@ from multidict import CIMultiDict
 
 from gateway import simulator
 from gateway.config import Config, Key, Provider, Proxies, Secret, Server, Timeouts
+from gateway.guard.policy import Policy
 from gateway.server import app
 from gateway.simulator import Simulator
 
@@ -240,6 +241,7 @@ async def running(
     models: Iterable[str] = ("sim*",),
     keys: Iterable[Key] = (),
     others: Iterable[Provider] = (),
+    policies: Iterable[Policy] = (),
     provider_headers: dict[str, str] | None = None,
     **server: Any,
 ) -> AsyncIterator[Pair]:
@@ -254,7 +256,10 @@ async def running(
         headers=provider_headers or {},
     )
     config = Config(
-        server=Server(port=0, upstream=upstream, **server), providers=[provider, *others], keys=[*keys]
+        server=Server(port=0, upstream=upstream, **server),
+        providers=[provider, *others],
+        keys=[*keys],
+        policies=[*policies],
     )
     runner, port = await app.start(config, Proxies())
     try:
