@@ -12,6 +12,7 @@ from aiohttp import web
 from gateway.access.keys import identify
 from gateway.dialects.registry import DIALECTS
 from gateway.providers import catalog
+from gateway.server import guard_api
 from gateway.server.call import GATEWAY
 from gateway.server.handler import endpoint
 
@@ -41,6 +42,9 @@ def add(router: web.UrlDispatcher) -> None:
         for start in _GEMINI_STARTS:
             router.add_post(start + "/models/{model}:generateContent", whole)
             router.add_post(start + "/models/{model}:streamGenerateContent", streamed)
+    for start in ("/v1", "/api/v1"):
+        router.add_post(start + "/scan", guard_api.scan)
+        router.add_post(start + "/security/redact", guard_api.redact)
     for start in _STARTS:
         router.add_get(start + "/models", models)
     for start in _GEMINI_STARTS:
