@@ -12,6 +12,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, get_args
 
@@ -69,8 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--entities",
         metavar="A,B",
-        help="names, other products' names, or kinds such as secret (default: all; with --redact all but "
-        "ordinary dates, links and the like)",
+        help="names, other products' names, or kinds such as secret (default: all; with --redact, all but "
+        "dates, links and the like)",
     )
     parser.add_argument("--show", action="store_true", help="show the values that were found")
     parser.add_argument("--check", action="store_true", help="end with status 1 when anything was found")
@@ -146,7 +147,7 @@ class _Scan:
             elif not self._files:
                 self._tried(lambda: work(_STDIN, sys.stdin.buffer, lambda _: None))
             for name in self._files:
-                self._tried(lambda name=name: self._file(name, work, bar))  # type: ignore[misc]
+                self._tried(partial(self._file, name, work, bar))
 
     def _bar(self) -> Progress:
         """How far it is, in bytes; only where somebody looks, and there is something to wait for."""
