@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import micro, report, results, rounds
+from benchmarks import accuracy_report, micro, report, results, rounds
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.dialogue import FEWEST_EVENTS
 from benchmarks.results import Run, Settings
@@ -24,6 +25,7 @@ examples:
   python -m benchmarks --candidates nginx,sluice   only these, in this order
   python -m benchmarks --streams 400 --pace-ms 40  as many events a second, over four times the streams
   python -m benchmarks micro                       the pure parts alone, in microseconds
+  python -m benchmarks accuracy --data FILE        what is found in labelled text, and what Presidio finds
 
 The same by make:  make bench ARGS=--quick
 """
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.what == "micro":
         _micro(console)
         return 0
+    if arguments.what == "accuracy":
+        return accuracy_report.run(arguments.data, arguments.presidio, console)
     if not sys.platform.startswith("linux"):
         parser.error("CPU time is read from /proc, so this runs on Linux only")
     settings = _settings(arguments, parser)
@@ -68,7 +72,15 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = ", ".join(CANDIDATES)
-    parser.add_argument("what", nargs="?", choices=["proxies", "micro"], default="proxies")
+    parser.add_argument("what", nargs="?", choices=["proxies", "micro", "accuracy"], default="proxies")
+    parser.add_argument(
+        "--data", type=Path, default=accuracy_report.DATA, metavar="FILE", help="labelled text, for accuracy"
+    )
+    parser.add_argument(
+        "--presidio",
+        action=argparse.BooleanOptionalAction,
+        help="beside our rules, for accuracy (default: if it is installed)",
+    )
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument("--candidates", metavar="NAMES", help=f"some of {names}, with commas")
     parser.add_argument("--streams", type=int, metavar="N", help="at the same time (default: 100)")

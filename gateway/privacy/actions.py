@@ -7,6 +7,7 @@ exact name counts; of two that are equally exact, the stricter action.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 from gateway.privacy.entities import ENTITIES, Entity, Kind, resolve
@@ -50,6 +51,12 @@ def by_name(overrides: Mapping[str, Action]) -> dict[str, Action]:
 
 def _stricter(one: Action, other: Action | None) -> Action:
     return one if other is None else max(one, other, key=_STRICTNESS.index)
+
+
+@cache
+def every_rule() -> Rules:
+    """The whole table."""
+    return compile_rules(ENTITIES)
 
 
 class Actions(NamedTuple):

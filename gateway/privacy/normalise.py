@@ -14,11 +14,15 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Generator
 from functools import lru_cache
 from typing import NamedTuple
 
 import regex
 
+# So much is looked at in one step, and so far behind it: beyond that nothing says what a character hides.
+STRETCH = 4096
+_REACH = 256
 _INVISIBLE = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 # Digits of other scripts, full-width and mathematical letters and digits, full-width + - . @ _
 _OTHER_FORMS = (
@@ -92,24 +96,51 @@ class Normalised(NamedTuple):
 
 def normalise(text: str) -> Normalised | None:
     """The text with its hidden characters plain, None if nothing in it hides."""
-    ascii_sign = any(c in text and any(sign in text for sign in signs) for c, signs in _ASCII_SIGNS.items())
-    if not ascii_sign and (text.isascii() or not _hides(set(text), text)):
+    steps = normalise_in_steps(text)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            made: Normalised | None = done.value
+            return made
+
+
+def normalise_in_steps(text: str) -> Generator[None, None, Normalised | None]:
+    """As `normalise`, with a stop after each stretch of the text."""
+    for stop in range(STRETCH, len(text) + STRETCH, STRETCH):
+        if _may_hide(text[max(0, stop - STRETCH - _REACH) : stop]):
+            break
+        yield
+    else:
         return None
     pieces: list[str] = []
     here, there = [0], [0]
-    at = length = 0
-    for found in _HIDDEN.finditer(text):
-        plain = _plain(found)
-        if plain == found[0]:
-            continue
-        pieces += text[at : found.start()], plain
-        length += found.start() - at
-        here += length, length + len(plain)
-        there += found.span()
-        length += len(plain)
-        at = found.end()
+    at = length = resume = 0
+    for stop in range(STRETCH, len(text) + STRETCH, STRETCH):
+        for found in _HIDDEN.finditer(text, resume, stop + _REACH):
+            if found.start() >= stop:
+                break
+            resume = found.end()
+            plain = _plain(found)
+            if plain == found[0]:
+                continue
+            pieces += text[at : found.start()], plain
+            length += found.start() - at
+            here += length, length + len(plain)
+            there += found.span()
+            length += len(plain)
+            at = found.end()
+        resume = max(resume, stop)
+        yield
     pieces.append(text[at:])
     return Normalised("".join(pieces), here, there) if at else None
+
+
+def _may_hide(text: str) -> bool:
+    """A quick sign."""
+    if any(c in text and any(sign in text for sign in signs) for c, signs in _ASCII_SIGNS.items()):
+        return True
+    return not text.isascii() and _hides(set(text), text)
 
 
 def _hides(characters: set[str], text: str) -> bool:

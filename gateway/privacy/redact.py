@@ -23,8 +23,8 @@ from gateway.errors import PolicyViolation
 from gateway.privacy import formats
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import Entity
+from gateway.privacy.findings import in_disguise, united
 from gateway.privacy.json_run import JsonRun, SniffRun
-from gateway.privacy.normalise import normalise
 from gateway.privacy.plan import Action
 from gateway.privacy.rules import Rules
 from gateway.privacy.scanner import Edit, Scan, Span, TextRun, apply, find, plan_for
@@ -166,31 +166,17 @@ def _hiding(scan: Scan, rules: Rules, text: str, nature: Nature, context: str) -
     if nature == "text":
         lead = len(context)
         spans = [Span(s.start - lead, s.end - lead, s.entity) for s in find(context + text, rules, lead)]
-        spans = _united(spans, _in_disguise(rules, text, context))
+        spans = united(spans, in_disguise(text, rules, context))
         edits = [Edit(s.start, s.end, scan.replace(s.entity, text[s.start : s.end])) for s in spans]
     else:
         edits = _edits(scan, text, nature, context)
         # What holds an escape or a quote was looked at decoded, or is not one string.
-        disguised = [s for s in _in_disguise(rules, text, "") if not _ESCAPE_OR_QUOTE(text, s.start, s.end)]
+        disguised = [s for s in in_disguise(text, rules) if not _ESCAPE_OR_QUOTE(text, s.start, s.end)]
         for span in _apart(disguised, list(edits)):
             edits.append(Edit(span.start, span.end, scan.replace(span.entity, text[span.start : span.end])))
         edits.sort()
     # What is allowed was replaced by itself.
     return [e for e in edits if e.text.strip('"') != text[e.start : e.end].strip('"')]
-
-
-def _in_disguise(rules: Rules, text: str, context: str) -> list[Span]:
-    """What is found only once hidden characters are plain."""
-    normal = normalise(text)
-    if normal is None:
-        return []
-    lead = len(context)
-    spans = []
-    for found in find(context + normal.text, rules, lead):
-        start, end = normal.original(found.start - lead, found.end - lead)
-        if text[start:end] != normal.text[found.start - lead : found.end - lead]:
-            spans.append(Span(start, end, found.entity))
-    return spans
 
 
 _Piece = TypeVar("_Piece", Edit, Span)
@@ -204,21 +190,6 @@ def _apart(pieces: Iterable[_Piece], others: Sequence[Edit]) -> Iterator[_Piece]
             at += 1
         if at == len(others) or others[at].start >= piece.end:
             yield piece
-
-
-def _united(spans: list[Span], more: list[Span]) -> list[Span]:
-    """Both, ascending; of two that overlap one span, as the longer of them."""
-    if not more:
-        return spans
-    united: list[Span] = []
-    for span in sorted([*spans, *more], key=lambda s: (s.start, -s.end)):
-        if united and span.start < united[-1].end:
-            last = united[-1]
-            longer = span if span.end - span.start > last.end - last.start else last
-            united[-1] = Span(last.start, max(last.end, span.end), longer.entity)
-        else:
-            united.append(span)
-    return united
 
 
 def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:

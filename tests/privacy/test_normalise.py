@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.privacy import normalise as normalising
 from gateway.privacy.entities import ENTITIES
 from gateway.privacy.normalise import normalise
 from gateway.privacy.rules import compile_rules
@@ -70,3 +71,23 @@ def test_every_span_maps_to_text_that_reads_like_it(text: str) -> None:
         again = normalise(text[start:end])
         if end - start == 1 and again is None:
             assert text[start:end] == normal.text[at] or normal.text[at].isascii()
+
+
+@given(
+    st.lists(
+        st.sampled_from([*DISGUISED, *texts.NEAR, " ", "а", "ｘ", "\u200b" * 9, "&#64;"])
+        | st.text(max_size=3),
+        max_size=12,
+    ).map("".join),
+    st.integers(1, 40),
+)
+def test_stretches_never_matter(text: str, stretch: int) -> None:
+    whole = normalise(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(normalising, "STRETCH", stretch)
+        pieces = normalise(text)
+    assert (pieces is None) == (whole is None)
+    if whole is not None and pieces is not None:
+        assert pieces.text == whole.text
+        for at in range(len(whole.text)):
+            assert pieces.original(at, at + 1) == whole.original(at, at + 1)
