@@ -23,7 +23,8 @@ TEXTS = st.lists(PIECES | st.text(max_size=4), max_size=10).map("".join)
 RULES = in_requests().acting
 
 
-def seen(text: str, rules: Any = every_rule()) -> list[tuple[str, str]]:
+def seen(text: str, rules: Any = None) -> list[tuple[str, str]]:
+    rules = every_rule() if rules is None else rules
     return [(s.entity.name, text[s.start : s.end]) for s in findings.find_all(text, rules)]
 
 
