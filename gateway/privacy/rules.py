@@ -19,9 +19,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
-from string import ascii_letters
+from re import _constants as sre  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from string import ascii_letters, digits
 from typing import Any, NamedTuple
 
 import regex
@@ -40,43 +42,59 @@ _TOLD_APART = 6
 
 
 class Rule:
-    """A row with its patterns compiled; `order` is its place in the table."""
-
-    __slots__ = (
-        "begins",
-        "cue",
-        "entity",
-        "extend",
-        "first",
-        "head",
-        "longest",
-        "match",
-        "of_script",
-        "order",
-        "until",
-        "veto",
-    )
+    """A row and its place in the table, with each pattern compiled when it is first needed."""
 
     def __init__(self, entity: Entity, order: int) -> None:
-        before = f"(?<!{entity.before})" if entity.before else ""
-        after = f"(?!{entity.after})" if entity.after else ""
         self.entity = entity
         self.order = order
         self.longest = entity.longest
+        self._before = f"(?<!{entity.before})" if entity.before else ""
+        self._after = f"(?!{entity.after})" if entity.after else ""
+        self.digit = entity.digit or _has_digit(entity.core) or (not entity.cue and _has_digit(entity.sign))
         # A sign that no ASCII text holds is the script of a cue that has no ASCII words.
         self.of_script = bool(_ONE_CLASS.fullmatch(entity.sign) and not re.search(entity.sign, _ASCII))
-        begins = regex.compile(entity.core).fullmatch
-        self.first = "".join(re.escape(each) for each in _ASCII if begins(each, partial=True))
-        if _BEYOND_ASCII in first_characters(entity.openings):
-            self.first += _BEYOND_ASCII
-        self.begins = re.compile(f"[{self.first}]").match
-        self.head = f"{before}(?=({entity.core}){after})"
-        self.match = _compile(f"{before}(?:{entity.core}){after}").match
-        # What stands before is decided already; only the core can still grow.
-        self.extend: Search = regex.compile(f"{before}(?:{entity.core})").fullmatch
-        self.cue = regex.compile(entity.cue, regex.REVERSE).match if entity.cue else None
-        self.veto = regex.compile(entity.veto, regex.REVERSE).match if entity.veto else None
-        self.until = regex.compile(entity.until) if entity.until else None
+
+    @cached_property
+    def extend(self) -> Search:
+        """What stands before is decided already; only the core can still grow."""
+        pattern: Search = regex.compile(f"{self._before}(?:{self.entity.core})").fullmatch
+        return pattern
+
+    @cached_property
+    def match(self) -> Search:
+        return _compile(f"{self._before}(?:{self.entity.core}){self._after}").match
+
+    @cached_property
+    def cue(self) -> Search | None:
+        return regex.compile(self.entity.cue, regex.REVERSE).match if self.entity.cue else None
+
+    @cached_property
+    def veto(self) -> Search | None:
+        return regex.compile(self.entity.veto, regex.REVERSE).match if self.entity.veto else None
+
+    @cached_property
+    def until(self) -> Any:
+        return regex.compile(self.entity.until) if self.entity.until else None
+
+    @cached_property
+    def first(self) -> str:
+        """A class, without its brackets, of the characters that a match may begin with."""
+        first = "".join(re.escape(each) for each in _ASCII if self.extend(each, 0, partial=True))
+        return first + (_BEYOND_ASCII if _BEYOND_ASCII in first_characters(self.entity.openings) else "")
+
+    @cached_property
+    def begins(self) -> Search:
+        return re.compile(f"[{self.first}]").match
+
+    @cached_property
+    def lead(self) -> str:
+        """A pattern of no width for what must stand right before a match."""
+        return (f"(?<=[{_last_characters(self.entity.cue)}])" if self.entity.cue else "") + self._before
+
+    @cached_property
+    def rest(self) -> str:
+        """A pattern of no width for a match, which is its first group."""
+        return f"(?=({self.entity.core}){self._after})"
 
     def fits(self, text: str, at: int) -> bool:
         """Does what stands before the position allow a match there?"""
@@ -88,10 +106,18 @@ class Rule:
     def match_at(self, text: str, at: int) -> int:
         """Where the match at a position ends, 0 if there is none. What `until` takes is not in it."""
         found = self.match(text, at)
-        if found is None or not ((self.cue is None and self.veto is None) or self.fits(text, at)):
+        return 0 if found is None else self.accept(text, at, found[0])
+
+    def accept(self, text: str, at: int, candidate: str) -> int:
+        """As `match_at`, of a candidate that the pattern has found there."""
+        low = at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0
+        if self.cue is not None and self.cue(text, low, at) is None:
             return 0
-        length = self.entity.validate(found[0])
-        return at + length if length else 0
+        length = self.entity.validate(candidate)
+        # Few candidates are valid, and a veto is the dearest of the three.
+        if not length or (self.veto is not None and self.veto(text, low, at) is not None):
+            return 0
+        return at + length
 
     def end_of_secret(self, text: str, end: int) -> int:
         """The end of a match whose core ends there: that of the `until` mark, or of the text."""
@@ -99,6 +125,56 @@ class Rule:
             return end
         mark = self.until.search(text, end)
         return mark.end() if mark else len(text)
+
+    def warm(self) -> None:
+        """Compile what a stream or a search would compile."""
+        for part in ("begins", "match", "cue", "veto", "until"):
+            getattr(self, part)
+
+
+@lru_cache(maxsize=1024)
+def _has_digit(pattern: str) -> bool:
+    """Does every match of a pattern hold an ASCII digit?"""
+    try:
+        return _holds_digit(_parser.parse(pattern))
+    except re.error:  # something that only `regex` knows
+        return False
+
+
+def _holds_digit(items: Any) -> bool:
+    return any(_is_digit(kind, value) for kind, value in items)
+
+
+def _is_digit(kind: Any, value: Any) -> bool:
+    if kind is sre.LITERAL:
+        return chr(value) in digits
+    if kind is sre.IN:
+        return all(
+            (one is sre.LITERAL and chr(what) in digits)
+            or (one is sre.RANGE and chr(what[0]) in digits and chr(what[1]) in digits)
+            for one, what in value
+        )
+    if kind is sre.BRANCH:
+        return all(map(_holds_digit, value[1]))
+    if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+        return value[0] > 0 and _holds_digit(value[2])
+    return kind is sre.SUBPATTERN and _holds_digit(value[3])
+
+
+def _sign_search(sign: str) -> Search:
+    """`re` skips to a literal or to one class by itself, to anything else it must be led."""
+    starts = regex.compile(sign).fullmatch
+    first = "".join(re.escape(each) for each in _ASCII if starts(each, partial=True))
+    if len(first) < 2 or any(map(starts, (" ", "\x80"))) or _ONE_CLASS.match(sign) is None:
+        return re.compile(sign).search
+    return re.compile(skip_to(first, (f"(?={sign})",))).search
+
+
+@lru_cache(maxsize=1024)
+def _last_characters(cue: str) -> str:
+    """A class, without its brackets, of at least the characters that a cue may end with."""
+    ends = regex.compile(cue, regex.REVERSE).fullmatch
+    return "".join(re.escape(each) for each in _ASCII if ends(each, partial=True)) + _BEYOND_ASCII
 
 
 def _compile(pattern: str) -> Any:
@@ -173,48 +249,66 @@ class ByFirst(dict[str, tuple[Rule, ...]]):
 
 
 class Probe:
-    """Rules that are looked for with one search.
+    """Rules that are looked for with one search, compiled when it is first needed.
 
-    `search` finds the next place where one of them may match and `rules_at` says which, in order. No match
-    is without a `sign` in it or its cue (None: not worth asking). `spelt` rules are looked for by openings.
+    `search` finds the next place where one of them may match, `rules_at` says which, in order, and what the
+    first of them has found there, if that is known. No match is without a `sign` in it or its cue (None: not
+    worth asking). Rules that are `spelt` are looked for by their openings first.
     """
-
-    __slots__ = ("reach", "rules", "rules_at", "search", "sign")
 
     def __init__(self, rules: Sequence[Rule], sign: str = "", spelt: bool = False) -> None:
         self.rules = rules
         self.reach = max(rule.longest for rule in rules) + 1
-        self.sign: Search | None = re.compile(sign).search if sign else None
+        self.digit = all(rule.digit for rule in rules)
+        self.of_script = all(rule.of_script for rule in rules)
+        self._sign = sign
+        self._spelt = spelt
+
+    @cached_property
+    def sign(self) -> Search | None:
+        return _sign_search(self._sign) if self._sign else None
+
+    @cached_property
+    def search(self) -> Search:
+        return self._compiled[0]
+
+    @cached_property
+    def rules_at(self) -> Callable[[Any], tuple[Sequence[Rule], str | None]]:
+        return self._compiled[1]
+
+    @cached_property
+    def _compiled(self) -> tuple[Search, Callable[[Any], tuple[Sequence[Rule], str | None]]]:
+        rules = self.rules
         first = "".join(dict.fromkeys(rule.first for rule in rules))
-        self.rules_at: Callable[[Any], Sequence[Rule]]
-        if spelt:
-            self.search: Search = _spelt_search(rules)
-            by_first = ByFirst(rules)
-            self.rules_at = lambda found: by_first[found[0]]
-            return
+        leads = {rule.lead for rule in rules}
+        # What all have in common is looked at once, and by a look-behind from behind the first character.
+        lead = leads.pop() if len(leads) == 1 else ""
+        heads = "|".join((rule.rest if lead or not rule.lead else rule.lead + rule.rest) for rule in rules)
+        opened = ""
+        if self._spelt:
+            openings = [opening for rule in rules for opening in rule.entity.openings]
+            first = first_characters(openings)
+            opened = f"(?={spelling(openings, cut=False)})"
+        pattern = f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))"
         try:
-            pattern = re.compile(skip_to(first, (rule.head for rule in rules)))
-        except re.error:
-            self.search = regex.compile("|".join(rule.head for rule in rules)).search
-            self.rules_at = lambda _: rules
-            return
-        self.search = pattern.search
+            search = re.compile(pattern).search
+        except re.error:  # something that only `regex` knows
+            by_first = ByFirst(rules)
+            behind = re.compile(f"[{first}](?<={lead}{opened}(?s:.))").search
+            return behind, lambda found: (by_first[found[0]], None)
         # The group that closed last tells the first rule that may match; those before it do not.
         remaining: dict[int | None, Sequence[Rule]] = {}
         group = 1
         for index, rule in enumerate(rules):
             remaining[group] = rules[index:]
-            group += re.compile(rule.head).groups
-        self.rules_at = lambda found: remaining[found.lastindex]
+            group += re.compile(rule.rest).groups
+        return search, lambda found: (remaining[found.lastindex], found[found.lastindex])
 
-
-def _spelt_search(rules: Iterable[Rule]) -> Search:
-    """For rules that have the same `before`."""
-    openings = [opening for rule in rules for opening in rule.entity.openings]
-    (before,) = {rule.entity.before for rule in rules}
-    behind = f"(?<!{before}(?s:.))" if before else ""
-    head = f"(?<=(?={spelling(openings, cut=False)})(?s:.))"
-    return re.compile(f"[{first_characters(openings)}]{behind}{head}").search
+    def warm(self) -> None:
+        for part in ("sign", "search", "rules_at"):
+            getattr(self, part)
+        for rule in self.rules:
+            rule.warm()
 
 
 class Nearby(NamedTuple):
@@ -228,14 +322,20 @@ class Nearby(NamedTuple):
 class Rules(tuple[Rule, ...]):
     """Rules in the order in which they are tried, and how to look for them in a whole text.
 
-    `probes` run on all text, `near` only near words; `by_word` says which. `word_reach` is how far behind a
-    match's beginning its word may end.
+    `probes` run on all text, `near` only near words; `by_word` says which. `reach` is how far behind a
+    match's beginning it or the character after it may be, `word_reach` how far a word of its may end.
     """
 
     probes: tuple[Probe, ...]
     near: tuple[Nearby, ...]
     by_word: dict[str, tuple[Nearby, ...]]
+    reach: int
     word_reach: int
+
+    def warm(self) -> None:
+        """Compile every pattern now, so that no text has to wait for one."""
+        for probe in (*self.probes, *(nearby.probe for nearby in self.near)):
+            probe.warm()
 
 
 def compile_rules(entities: Iterable[Entity]) -> Rules:
@@ -255,28 +355,28 @@ def _compile_rule(entity: Entity, order: int) -> Rule:
 def combine(some: Iterable[Rule]) -> Rules:
     """Rules put together for searching. They keep their order."""
     rules = Rules(some)
-    always: dict[tuple[str, bool], list[Rule]] = {}
-    near: dict[tuple[frozenset[str], int, int], list[Rule]] = {}
+    always: dict[tuple[str, str, bool, bool], list[Rule]] = {}
+    near: dict[tuple[frozenset[str], int, int, bool], list[Rule]] = {}
     for rule in rules:
         entity = rule.entity
         if entity.words and entity.cue:
-            near.setdefault((entity.words, -LEFT_CONTEXT, -1), []).append(rule)
+            near.setdefault((entity.words, -entity.within, -1, rule.digit), []).append(rule)
         elif entity.words:
-            near.setdefault((entity.words, 0, rule.longest), []).append(rule)
+            near.setdefault((entity.words, 0, rule.longest, rule.digit), []).append(rule)
         elif words := _opening_words(entity):
-            near.setdefault((words, 0, 0), []).append(rule)
+            near.setdefault((words, 0, 0, rule.digit), []).append(rule)
         else:
             spelt = all(len(opening) > 2 for opening in entity.openings) and not entity.cue
-            always.setdefault((entity.before if spelt else entity.sign, spelt), []).append(rule)
-    rules.probes = tuple(
-        Probe(group, "" if spelt else sign, spelt) for (sign, spelt), group in always.items()
-    )
-    rules.near = tuple(Nearby(Probe(group), low, high) for (_, low, high), group in near.items())
-    places: dict[str, tuple[Nearby, ...]] = {}
-    for (words, _, _), nearby in zip(near, rules.near, strict=True):
+            before = entity.before if spelt else ""
+            always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
+    rules.probes = tuple(Probe(group, sign, spelt) for (_, sign, spelt, _), group in always.items())
+    rules.near = tuple(Nearby(Probe(group), low, high) for (_, low, high, _), group in near.items())
+    places: dict[str, list[Nearby]] = {}
+    for (words, *_), nearby in zip(near, rules.near, strict=True):
         for word in words:
-            places[word] = (*places.get(word, ()), nearby)
-    rules.by_word = places
+            places.setdefault(word, []).append(nearby)
+    rules.by_word = {word: tuple(nearby) for word, nearby in places.items()}
+    rules.reach = max((rule.longest for rule in rules), default=0) + 1
     rules.word_reach = max((nearby.latest for nearby in rules.near), default=0) + _LONGEST_WORD
     return rules
 

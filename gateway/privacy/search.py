@@ -6,10 +6,12 @@ A stretch says where a match begins; the match may reach beyond it.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
 from string import ascii_lowercase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 from gateway.privacy.rules import Nearby, Probe, Rule, Rules, fold, words_of
@@ -42,7 +44,34 @@ def find_in_steps(text: str, rules: Rules, spans: list[Span], start: int = 0) ->
 
 
 Window = tuple[int, int]
-_Hit = tuple[int, int, int, Rule]  # position, order, end
+_A_DIGIT = re.compile("[0-9]").search
+
+
+class _Watch:
+    """A probe and the windows that it still has to look at."""
+
+    __slots__ = ("found", "probe", "windows")
+
+    def __init__(self, probe: Probe, windows: list[Window]) -> None:
+        self.probe = probe
+        self.windows = windows  # ascending, the last one first
+        self.found: Any = None
+
+    def next(self, text: str, start: int) -> int:
+        """Where from `start` on something may match next that begins in a window, -1 for nowhere."""
+        probe, windows = self.probe, self.windows
+        while windows:
+            low, high = windows[-1]
+            if low < start:
+                low = start
+            if low < high:
+                # A match that begins in the window, and the character after it, are not cut by this end.
+                found = probe.search(text, low, high + probe.reach)
+                if found is not None and (at := int(found.start())) < high:
+                    self.found = found
+                    return at
+            windows.pop()
+        return -1
 
 
 def find_between(
@@ -50,49 +79,83 @@ def find_between(
 ) -> int:
     """Add the spans that begin from `start` to before `stop`, and end by `limit`; where to go on."""
     stop = min(stop, len(text))
-    everywhere = ((start, stop),)
     behind = max(0, start - LEFT_CONTEXT)
-    ahead: list[tuple[_Hit, Probe, Sequence[Window]]] = []
+    has_digit = _A_DIGIT(text, start, stop + rules.reach) is not None
+    plain = text.isascii()
+    ahead: list[tuple[int, int, _Watch]] = []
+
+    def watch(probe: Probe, windows: list[Window]) -> None:
+        one = _Watch(probe, windows)
+        at = one.next(text, start)
+        if at >= 0:
+            heappush(ahead, (at, len(ahead), one))
+
     for probe in rules.probes:
+        if (probe.digit and not has_digit) or (probe.of_script and plain):
+            continue
         if probe.sign is None or probe.sign(text, behind, stop + probe.reach):
-            hit = _next_hit(probe, text, start, everywhere, limit)
-            if hit is not None:
-                ahead.append((hit, probe, everywhere))
+            watch(probe, [(start, stop)])
     if rules.by_word:
         folded = fold(text[behind : stop + rules.word_reach])
         if not rules.by_word.keys().isdisjoint(words := words_of(folded)):
-            for nearby, windows in _windows(rules, words, folded, behind, start, stop).items():
-                hit = _next_hit(nearby.probe, text, start, windows, limit)
-                if hit is not None:
-                    ahead.append((hit, nearby.probe, windows))
+            for nearby, windows in _windows(rules, words, folded, behind, start, stop, has_digit).items():
+                watch(nearby.probe, windows)
     while ahead:
-        (at, _, end, rule), _, _ = min(ahead, key=lambda known: known[0][:2])
-        spans.append(Span(at + rule.entity.keep, end, rule.entity))
-        start = end
-        still = []
-        for known in ahead:
-            if known[0][0] >= start:
-                still.append(known)
-            elif again := _next_hit(known[1], text, start, known[2], limit):
-                still.append((again, known[1], known[2]))
-        ahead = still
+        at = ahead[0][0]
+        here = [heappop(ahead)]
+        while ahead and ahead[0][0] == at:
+            here.append(heappop(ahead))
+        if at >= start:
+            start = at + 1
+            if hit := _hit(text, at, [one for _, _, one in here], limit):
+                spans.append(Span(at + hit[1].entity.keep, hit[0], hit[1].entity))
+                start = hit[0]
+        for _, tie, one in here:
+            at = one.next(text, start)
+            if at >= 0:
+                heappush(ahead, (at, tie, one))
     return max(start, stop)
 
 
+def _hit(text: str, at: int, watches: Sequence[_Watch], limit: int) -> tuple[int, Rule] | None:
+    """The end of the first match at a position in the rules' order, and the rule."""
+    best: tuple[int, Rule] | None = None
+    for one in watches:
+        rules, candidate = one.probe.rules_at(one.found)
+        for rule in rules:
+            if best is not None and rule.order > best[1].order:
+                break
+            if candidate is None:
+                end = rule.match_at(text, at)
+            else:
+                end = rule.accept(text, at, candidate)
+                candidate = None
+            if end and (end := rule.end_of_secret(text, end)) <= limit:
+                best = end, rule
+                break
+    return best
+
+
 def _windows(
-    rules: Rules, words: list[str], folded: str, base: int, start: int, stop: int
+    rules: Rules, words: list[str], folded: str, base: int, start: int, stop: int, has_digit: bool
 ) -> dict[Nearby, list[Window]]:
-    """Where the matches can begin that are near one of these words; sorted, disjoint."""
+    """Where the matches can begin that are near one of these words; disjoint, the last one first."""
     found: dict[Nearby, list[Window]] = {}
     for word in rules.by_word.keys() & words:
+        known = [nearby for nearby in rules.by_word[word] if has_digit or not nearby.probe.digit]
+        if not known:
+            continue
         for at in _places(word, folded):
-            for nearby in rules.by_word[word]:
+            for nearby in known:
                 # Behind a cue, the match begins where the word has ended at the earliest.
                 low = base + (at + len(word) if nearby.latest < 0 else at - nearby.latest)
                 high = base + at - nearby.earliest + 1
                 if low < stop and high > start:
                     found.setdefault(nearby, []).append((max(low, start), min(high, stop)))
-    return {nearby: _merged(windows) for nearby, windows in found.items()}
+    for windows in found.values():
+        if len(windows) > 1:
+            windows[:] = _merged(windows)
+    return found
 
 
 def _places(word: str, folded: str) -> Iterator[int]:
@@ -113,22 +176,5 @@ def _merged(windows: list[Window]) -> list[Window]:
             merged.append((low, high))
         elif high > merged[-1][1]:
             merged[-1] = (merged[-1][0], high)
+    merged.reverse()
     return merged
-
-
-def _next_hit(probe: Probe, text: str, start: int, windows: Sequence[Window], limit: int) -> _Hit | None:
-    """The probe's first match from `start` on that begins in a window."""
-    for low, high in windows:
-        low = max(low, start)
-        # A match that begins in the window, and the character after it, are not cut by this end.
-        sight = high + probe.reach
-        while low < high:
-            found = probe.search(text, low, sight)
-            if found is None or (at := found.start()) >= high:
-                break
-            for rule in probe.rules_at(found):
-                end = rule.match_at(text, at)
-                if end and (end := rule.end_of_secret(text, end)) <= limit:
-                    return at, rule.order, end, rule
-            low = at + 1
-    return None
