@@ -253,16 +253,20 @@ class Probe:
 
     `search` finds the next place where one of them may match, `rules_at` says which, in order, and what the
     first of them has found there, if that is known. No match is without a `sign` in it or its cue (None: not
-    worth asking). Rules that are `spelt` are looked for by their openings first.
+    worth asking). Rules that are `spelt` are looked for by their openings first, if `anchored` only where the
+    search begins.
     """
 
-    def __init__(self, rules: Sequence[Rule], sign: str = "", spelt: bool = False) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], sign: str = "", spelt: bool = False, anchored: bool = False
+    ) -> None:
         self.rules = rules
         self.reach = max(rule.longest for rule in rules) + 1
         self.digit = all(rule.digit for rule in rules)
         self.of_script = all(rule.of_script for rule in rules)
         self._sign = sign
         self._spelt = spelt
+        self._anchored = anchored
 
     @cached_property
     def sign(self) -> Search | None:
@@ -291,11 +295,13 @@ class Probe:
             opened = f"(?={spelling(openings, cut=False)})"
         pattern = f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))"
         try:
-            search = re.compile(pattern).search
+            compiled = re.compile(pattern)
         except re.error:  # something that only `regex` knows
             by_first = ByFirst(rules)
-            behind = re.compile(f"[{first}](?<={lead}{opened}(?s:.))").search
-            return behind, lambda found: (by_first[found[0]], None)
+            compiled = re.compile(f"[{first}](?<={lead}{opened}(?s:.))")
+            search = compiled.match if self._anchored else compiled.search
+            return search, lambda found: (by_first[found[0]], None)
+        search = compiled.match if self._anchored else compiled.search
         # The group that closed last tells the first rule that may match; those before it do not.
         remaining: dict[int | None, Sequence[Rule]] = {}
         group = 1
@@ -322,13 +328,15 @@ class Nearby(NamedTuple):
 class Rules(tuple[Rule, ...]):
     """Rules in the order in which they are tried, and how to look for them in a whole text.
 
-    `probes` run on all text, `near` only near words; `by_word` says which. `reach` is how far behind a
+    `probes` run on all text, `near` only near words; `by_word` says which, and
+    again for a text that holds no digit. `reach` is how far behind a
     match's beginning it or the character after it may be, `word_reach` how far a word of its may end.
     """
 
     probes: tuple[Probe, ...]
     near: tuple[Nearby, ...]
     by_word: dict[str, tuple[Nearby, ...]]
+    by_word_without_digit: dict[str, tuple[Nearby, ...]]
     reach: int
     word_reach: int
 
@@ -357,6 +365,7 @@ def combine(some: Iterable[Rule]) -> Rules:
     rules = Rules(some)
     always: dict[tuple[str, str, bool, bool], list[Rule]] = {}
     near: dict[tuple[frozenset[str], int, int, bool], list[Rule]] = {}
+    opening: dict[Rule, frozenset[str]] = {}
     for rule in rules:
         entity = rule.entity
         if entity.words and entity.cue:
@@ -364,18 +373,27 @@ def combine(some: Iterable[Rule]) -> Rules:
         elif entity.words:
             near.setdefault((entity.words, 0, rule.longest, rule.digit), []).append(rule)
         elif words := _opening_words(entity):
-            near.setdefault((words, 0, 0, rule.digit), []).append(rule)
+            opening[rule] = words
         else:
             spelt = all(len(opening) > 2 for opening in entity.openings) and not entity.cue
             before = entity.before if spelt else ""
             always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
     rules.probes = tuple(Probe(group, sign, spelt) for (_, sign, spelt, _), group in always.items())
-    rules.near = tuple(Nearby(Probe(group), low, high) for (_, low, high, _), group in near.items())
+    if opening:
+        near[frozenset().union(*opening.values()), 0, 0, False] = list(opening)
+    rules.near = tuple(
+        Nearby(Probe(group, spelt=high == 0, anchored=high == 0), low, high) for (_, low, high, _), group in near.items()
+    )
     places: dict[str, list[Nearby]] = {}
     for (words, *_), nearby in zip(near, rules.near, strict=True):
         for word in words:
             places.setdefault(word, []).append(nearby)
-    rules.by_word = {word: tuple(nearby) for word, nearby in places.items()}
+    rules.by_word = {word: tuple(known) for word, known in places.items()}
+    rules.by_word_without_digit = {
+        word: without
+        for word, known in places.items()
+        if (without := tuple(nearby for nearby in known if not nearby.probe.digit))
+    }
     rules.reach = max((rule.longest for rule in rules), default=0) + 1
     rules.word_reach = max((nearby.latest for nearby in rules.near), default=0) + _LONGEST_WORD
     return rules

@@ -67,9 +67,11 @@ class _Watch:
             if low < high:
                 # A match that begins in the window, and the character after it, are not cut by this end.
                 found = probe.search(text, low, high + probe.reach)
-                if found is not None and (at := int(found.start())) < high:
-                    self.found = found
-                    return at
+                if found is not None:
+                    start = int(found.start())
+                    if start < high:
+                        self.found = found
+                        return start
             windows.pop()
         return -1
 
@@ -95,10 +97,10 @@ def find_between(
             continue
         if probe.sign is None or probe.sign(text, behind, stop + probe.reach):
             watch(probe, [(start, stop)])
-    if rules.by_word:
+    if by_word := rules.by_word if has_digit else rules.by_word_without_digit:
         folded = fold(text[behind : stop + rules.word_reach])
-        if not rules.by_word.keys().isdisjoint(words := words_of(folded)):
-            for nearby, windows in _windows(rules, words, folded, behind, start, stop, has_digit).items():
+        if words := by_word.keys() & words_of(folded):
+            for nearby, windows in _windows(by_word, words, folded, behind, start, stop).items():
                 watch(nearby.probe, windows)
     while ahead:
         at = ahead[0][0]
@@ -137,21 +139,26 @@ def _hit(text: str, at: int, watches: Sequence[_Watch], limit: int) -> tuple[int
 
 
 def _windows(
-    rules: Rules, words: list[str], folded: str, base: int, start: int, stop: int, has_digit: bool
+    by_word: dict[str, tuple[Nearby, ...]], words: set[str], folded: str, base: int, start: int, stop: int
 ) -> dict[Nearby, list[Window]]:
     """Where the matches can begin that are near one of these words; disjoint, the last one first."""
     found: dict[Nearby, list[Window]] = {}
-    for word in rules.by_word.keys() & words:
-        known = [nearby for nearby in rules.by_word[word] if has_digit or not nearby.probe.digit]
-        if not known:
-            continue
+    for word in words:
+        known = by_word[word]
         for at in _places(word, folded):
+            first = base + at
+            behind = first + len(word)
             for nearby in known:
                 # Behind a cue, the match begins where the word has ended at the earliest.
-                low = base + (at + len(word) if nearby.latest < 0 else at - nearby.latest)
-                high = base + at - nearby.earliest + 1
+                _, earliest, latest = nearby
+                low = behind if latest < 0 else first - latest
+                high = first - earliest + 1
                 if low < stop and high > start:
-                    found.setdefault(nearby, []).append((max(low, start), min(high, stop)))
+                    window = (low if low > start else start, high if high < stop else stop)
+                    if nearby in found:
+                        found[nearby].append(window)
+                    else:
+                        found[nearby] = [window]
     for windows in found.values():
         if len(windows) > 1:
             windows[:] = _merged(windows)
