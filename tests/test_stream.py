@@ -17,7 +17,7 @@ from gateway.chat import Lane
 from gateway.dialects.dialect import Head
 from gateway.dialects.openai_chat import OPENAI_CHAT, decode
 from gateway.errors import ProviderTimeout, SluiceError
-from gateway.privacy.redact import ANSWER_RULES, answer_scan
+from gateway.privacy.redact import answer_rules, answer_scan
 from gateway.privacy.scanner import Scan, plan_for
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
@@ -458,7 +458,7 @@ CARD = "4111 1111 1111 1111"
 
 def blocking() -> ResponseStream:
     scan = Scan(
-        plan_for(ANSWER_RULES, vault().grammar(), {"CREDIT_CARD": "block"}), lambda entity, _: "", vault()
+        plan_for(answer_rules(), vault().grammar(), {"CREDIT_CARD": "block"}), lambda entity, _: "", vault()
     )
     return ResponseStream(scan, OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1))
 

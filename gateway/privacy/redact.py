@@ -13,6 +13,7 @@ import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Any, TypeVar
 
 import regex
@@ -31,9 +32,6 @@ from gateway.privacy.vault import Vault
 Classify = Callable[[Path, str], Nature]
 # How often an entity, by name, met an action. An allowed one is not counted.
 Findings = Counter[tuple[str, Action]]
-
-REQUEST_RULES = compile_rules(ENTITIES)
-ANSWER_RULES = compile_rules(tuple(e for e in ENTITIES if e.kind in REDACTED_IN_ANSWERS))
 
 _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
 _ESCAPE_OR_QUOTE = regex.compile(r'[\\"]').search
@@ -71,7 +69,36 @@ class Actions:
         return self._by_name.get(entity.name) or ("allow" if entity.kind == "ordinary" else "redact")
 
 
-DEFAULT_ACTIONS = Actions()
+@cache
+def request_rules() -> Rules:
+    """The whole table."""
+    return compile_rules(ENTITIES)
+
+
+@cache
+def answer_rules() -> Rules:
+    """What an answer may not show."""
+    return compile_rules(tuple(e for e in ENTITIES if e.kind in REDACTED_IN_ANSWERS))
+
+
+@cache
+def default_actions() -> Actions:
+    """What is done where no policy says otherwise."""
+    return Actions()
+
+
+def warm(actions: Actions | None = None) -> None:
+    """Compile what requests under these actions and their answers need: about a second, once a process.
+
+    Without it, each pattern is compiled by the first text that needs it, and all others wait.
+    """
+    actions = actions or default_actions()
+    for rules in (actions.rules, actions.flagged, answer_rules()):
+        rules.warm()
+    plan_for(actions.rules, None)
+    plan_for(actions.flagged, None)
+    answer_scan(Vault())
+
 
 
 def redact_request(
@@ -79,13 +106,14 @@ def redact_request(
     classify: Classify,
     vault: Vault,
     names: AbstractSet[str] = frozenset(),
-    actions: Actions = DEFAULT_ACTIONS,
+    actions: Actions | None = None,
 ) -> Findings:
     """Hide what the policy wants hidden, in place.
 
     `names` are keys that need no look, because the dialect gave them. Raises PolicyViolation with the entity
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
+    actions = actions or default_actions()
     for _, text in _strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
@@ -241,7 +269,7 @@ def answer_scan(vault: Vault) -> Scan:
     That is written in the vault's format where it is a one-way one, else as the label alone.
     """
     replace = formats.label_only if vault.reversible else vault.hide
-    return Scan(plan_for(ANSWER_RULES, vault.grammar()), replace, vault)
+    return Scan(plan_for(answer_rules(), vault.grammar()), replace, vault)
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:

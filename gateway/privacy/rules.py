@@ -288,20 +288,24 @@ class Probe:
         # What all have in common is looked at once, and by a look-behind from behind the first character.
         lead = leads.pop() if len(leads) == 1 else ""
         heads = "|".join((rule.rest if lead or not rule.lead else rule.lead + rule.rest) for rule in rules)
+        openings: list[Opening] = []
         opened = ""
         if self._spelt:
             openings = [opening for rule in rules for opening in rule.entity.openings]
             first = first_characters(openings)
             opened = f"(?={spelling(openings, cut=False)})"
-        pattern = f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))"
+        begins = re.compile(f"[{first}](?<={lead}{opened}(?s:.))")
         try:
-            compiled = re.compile(pattern)
+            whole = re.compile(f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))")
         except re.error:  # something that only `regex` knows
             by_first = ByFirst(rules)
-            compiled = re.compile(f"[{first}](?<={lead}{opened}(?s:.))")
-            search = compiled.match if self._anchored else compiled.search
+            search = begins.match if self._anchored else begins.search
             return search, lambda found: (by_first[found[0]], None)
-        search = compiled.match if self._anchored else compiled.search
+        search = whole.search
+        if self._anchored:
+            search = whole.match
+        elif self._spelt:
+            search = _opened_search(begins.search, whole.match, self.reach - max(map(len, openings)))
         # The group that closed last tells the first rule that may match; those before it do not.
         remaining: dict[int | None, Sequence[Rule]] = {}
         group = 1
@@ -317,6 +321,19 @@ class Probe:
             rule.warm()
 
 
+def _opened_search(begins: Search, match: Search, rest: int) -> Search:
+    """Look for openings no farther than a match may begin; the end is that of the longest match."""
+
+    def search(text: str, start: int, end: int) -> Any:
+        while (opening := begins(text, start, end - rest)) is not None:
+            if (found := match(text, start := opening.start(), end)) is not None:
+                return found
+            start += 1
+        return None
+
+    return search
+
+
 class Nearby(NamedTuple):
     """Rules that are looked for near their words: where these may begin, counted from where a match does."""
 
@@ -330,7 +347,7 @@ class Rules(tuple[Rule, ...]):
 
     `probes` run on all text, `near` only near words; `by_word` says which, and
     again for a text that holds no digit. `reach` is how far behind a
-    match's beginning it or the character after it may be, `word_reach` how far a word of its may end.
+    match's beginning its digit may stand, `word_reach` how far a word of its may end.
     """
 
     probes: tuple[Probe, ...]
@@ -394,7 +411,7 @@ def combine(some: Iterable[Rule]) -> Rules:
         for word, known in places.items()
         if (without := tuple(nearby for nearby in known if not nearby.probe.digit))
     }
-    rules.reach = max((rule.longest for rule in rules), default=0) + 1
+    rules.reach = max((rule.longest for rule in rules if rule.digit), default=0) + 1
     rules.word_reach = max((nearby.latest for nearby in rules.near), default=0) + _LONGEST_WORD
     return rules
 

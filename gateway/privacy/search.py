@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 from gateway.privacy.rules import Nearby, Probe, Rule, Rules, fold, words_of
 
-STRETCH = 1024
+STRETCH = 512
 _LETTERS = frozenset(ascii_lowercase)
 
 
@@ -103,38 +103,40 @@ def find_between(
             for nearby, windows in _windows(by_word, words, folded, behind, start, stop).items():
                 watch(nearby.probe, windows)
     while ahead:
-        at = ahead[0][0]
-        here = [heappop(ahead)]
+        at, tie, one = heappop(ahead)
+        here = [(tie, one)]
         while ahead and ahead[0][0] == at:
-            here.append(heappop(ahead))
+            here.append(heappop(ahead)[1:])
         if at >= start:
             start = at + 1
-            if hit := _hit(text, at, [one for _, _, one in here], limit):
-                spans.append(Span(at + hit[1].entity.keep, hit[0], hit[1].entity))
-                start = hit[0]
-        for _, tie, one in here:
+            best: tuple[int, Rule] | None = None
+            for _, one in here:
+                best = _hit(text, at, one, limit, best)
+            if best is not None:
+                start, rule = best
+                spans.append(Span(at + rule.entity.keep, start, rule.entity))
+        for tie, one in here:
             at = one.next(text, start)
             if at >= 0:
                 heappush(ahead, (at, tie, one))
     return max(start, stop)
 
 
-def _hit(text: str, at: int, watches: Sequence[_Watch], limit: int) -> tuple[int, Rule] | None:
-    """The end of the first match at a position in the rules' order, and the rule."""
-    best: tuple[int, Rule] | None = None
-    for one in watches:
-        rules, candidate = one.probe.rules_at(one.found)
-        for rule in rules:
-            if best is not None and rule.order > best[1].order:
-                break
-            if candidate is None:
-                end = rule.match_at(text, at)
-            else:
-                end = rule.accept(text, at, candidate)
-                candidate = None
-            if end and (end := rule.end_of_secret(text, end)) <= limit:
-                best = end, rule
-                break
+def _hit(
+    text: str, at: int, one: _Watch, limit: int, best: tuple[int, Rule] | None
+) -> tuple[int, Rule] | None:
+    """The end of the first match at a position in the rules' order, and the rule; `best` is known so far."""
+    rules, candidate = one.probe.rules_at(one.found)
+    for rule in rules:
+        if best is not None and rule.order > best[1].order:
+            break
+        if candidate is None:
+            end = rule.match_at(text, at)
+        else:
+            end = rule.accept(text, at, candidate)
+            candidate = None
+        if end and (end := rule.end_of_secret(text, end)) <= limit:
+            return end, rule
     return best
 
 
