@@ -58,7 +58,13 @@ _WORDS = "ada grace alan edsger barbara donald margaret".split()
 _HOSTILE_UNITS = (
     *("1234567890", "1", "1 ", "+1 ", "1.", "1:", "a@", "::::", "a.", "(", "[", "\\", "-", '"', "\n"),
     *("Abc ", "ABC ", "AB12 CD34 ", "A-", "ab:", "sk-", "eyJ", "http://", "://a:", "%5B", "-----BEGIN "),
-    *("4111 1111 1111 1111 ", "+1 415 555 2671 ", "passport number ", "password=", "number 123456 id 1234567 "),
+    *(
+        "4111 1111 1111 1111 ",
+        "+1 415 555 2671 ",
+        "passport number ",
+        "password=",
+        "number 123456 id 1234567 ",
+    ),
     *("ssn id no number account password: ", "[PERSON_", "QWxhZGRpbjpvcGVuIHNlc2FtZQ/+", "é ", "tax 12 "),
 )
 

@@ -25,7 +25,7 @@ _CORES = [
 ]
 _BY_REGEX = [regex.compile(core) for core in _CORES]
 _PLAIN = [re.compile(core) for core in _CORES]
-_SKIPPING = [re.compile(f"[{rule.first}](?<=(?:{rule.head})(?s:.))") for rule in request_rules()]
+_SKIPPING = [re.compile(f"[{rule.first}](?<=(?:{rule.lead + rule.rest})(?s:.))") for rule in request_rules()]
 _ALTERNATION = regex.compile("|".join(f"(?:{core})" for core in _CORES))
 
 
@@ -44,7 +44,9 @@ def main() -> None:
         "find: rows together, and near their words (chosen)": lambda: find(TEXT, request_rules()),
     }
     show(
-        f"{len(request_rules())} rows in {len(TEXT)} characters (cues not looked at, but by find)", variants, 1
+        f"{len(request_rules())} rows in {len(TEXT)} characters (cues not looked at, but by find)",
+        variants,
+        1,
     )
 
 

@@ -100,7 +100,6 @@ def warm(actions: Actions | None = None) -> None:
     answer_scan(Vault())
 
 
-
 def redact_request(
     body: dict[str, Any],
     classify: Classify,

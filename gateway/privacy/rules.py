@@ -21,13 +21,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from itertools import groupby
-from re import _constants as sre  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
-from string import ascii_letters, digits
+from string import ascii_letters
 from typing import Any, NamedTuple
 
 import regex
 
+from gateway.privacy.digits import has_digit
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 
 Opening = tuple[str, ...]
@@ -50,7 +49,7 @@ class Rule:
         self.longest = entity.longest
         self._before = f"(?<!{entity.before})" if entity.before else ""
         self._after = f"(?!{entity.after})" if entity.after else ""
-        self.digit = entity.digit or _has_digit(entity.core) or (not entity.cue and _has_digit(entity.sign))
+        self.digit = entity.digit or has_digit(entity.core) or (not entity.cue and has_digit(entity.sign))
         # A sign that no ASCII text holds is the script of a cue that has no ASCII words.
         self.of_script = bool(_ONE_CLASS.fullmatch(entity.sign) and not re.search(entity.sign, _ASCII))
 
@@ -62,7 +61,8 @@ class Rule:
 
     @cached_property
     def match(self) -> Search:
-        return _compile(f"{self._before}(?:{self.entity.core}){self._after}").match
+        pattern: Search = _compile(f"{self._before}(?:{self.entity.core}){self._after}").match
+        return pattern
 
     @cached_property
     def cue(self) -> Search | None:
@@ -130,35 +130,6 @@ class Rule:
         """Compile what a stream or a search would compile."""
         for part in ("begins", "match", "cue", "veto", "until"):
             getattr(self, part)
-
-
-@lru_cache(maxsize=1024)
-def _has_digit(pattern: str) -> bool:
-    """Does every match of a pattern hold an ASCII digit?"""
-    try:
-        return _holds_digit(_parser.parse(pattern))
-    except re.error:  # something that only `regex` knows
-        return False
-
-
-def _holds_digit(items: Any) -> bool:
-    return any(_is_digit(kind, value) for kind, value in items)
-
-
-def _is_digit(kind: Any, value: Any) -> bool:
-    if kind is sre.LITERAL:
-        return chr(value) in digits
-    if kind is sre.IN:
-        return all(
-            (one is sre.LITERAL and chr(what) in digits)
-            or (one is sre.RANGE and chr(what[0]) in digits and chr(what[1]) in digits)
-            for one, what in value
-        )
-    if kind is sre.BRANCH:
-        return all(map(_holds_digit, value[1]))
-    if kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-        return value[0] > 0 and _holds_digit(value[2])
-    return kind is sre.SUBPATTERN and _holds_digit(value[3])
 
 
 def _sign_search(sign: str) -> Search:
@@ -399,7 +370,8 @@ def combine(some: Iterable[Rule]) -> Rules:
     if opening:
         near[frozenset().union(*opening.values()), 0, 0, False] = list(opening)
     rules.near = tuple(
-        Nearby(Probe(group, spelt=high == 0, anchored=high == 0), low, high) for (_, low, high, _), group in near.items()
+        Nearby(Probe(group, spelt=high == 0, anchored=high == 0), low, high)
+        for (_, low, high, _), group in near.items()
     )
     places: dict[str, list[Nearby]] = {}
     for (words, *_), nearby in zip(near, rules.near, strict=True):
