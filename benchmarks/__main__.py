@@ -148,5 +148,16 @@ def _micro(console: Console) -> None:
     Console().print(table)
 
 
+def _scan(console: Console) -> None:
+    table = Table("what", "which", title="Looking for personal data")
+    table.add_column("µs", justify="right")
+    table.add_column("goal", justify="right")
+    with console.status("measuring") as status:
+        for what, which, took_us, goal in scan.measure():
+            status.update(what)
+            table.add_row(what, which, f"{took_us:,.1f}", goal)
+    Console().print(table)
+
+
 if __name__ == "__main__":
     raise SystemExit(main())

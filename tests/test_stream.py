@@ -466,7 +466,7 @@ CARD = "4111 1111 1111 1111"
 
 def blocking() -> ResponseStream:
     scan = Scan(
-        plan_for(ANSWER_RULES, vault().grammar(), {"CREDIT_CARD": "block"}), lambda entity, _: "", vault()
+        plan_for(answer_rules(), vault().grammar(), {"CREDIT_CARD": "block"}), lambda entity, _: "", vault()
     )
     return ResponseStream(scan, OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1))
 

@@ -24,10 +24,10 @@ _VAULT = Vault()
 for _entity in ENTITIES:
     if _entity.label in ("PERSON", "EMAIL", "CREDIT_CARD"):
         _VAULT.hide(_entity, "x")
-_PLAN = plan_for(ANSWER_RULES, _VAULT.grammar())
+_PLAN = plan_for(answer_rules(), _VAULT.grammar())
 _SCAN = Scan(_PLAN, lambda entity, _: f"[{entity.label}]")
-_PATTERNS = [regex.compile(rule.entity.core) for rule in ANSWER_RULES]
-_ALTERNATION = regex.compile("|".join(f"(?:{rule.entity.core})" for rule in ANSWER_RULES))
+_PATTERNS = [regex.compile(rule.entity.core) for rule in answer_rules()]
+_ALTERNATION = regex.compile("|".join(f"(?:{rule.entity.core})" for rule in answer_rules()))
 
 
 def gate_alone() -> None:

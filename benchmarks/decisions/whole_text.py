@@ -24,11 +24,11 @@ REQUEST_RULES = compile_rules(ENTITIES)
 _SAID = "".join(dialogue.tokens(dialogue.values(0), 101))
 TEXT = (_SAID * 3)[:200]
 _CORES = [
-    f"(?<!{r.entity.before or '^'})(?:{r.entity.core})(?!{r.entity.after or '^'})" for r in REQUEST_RULES
+    f"(?<!{r.entity.before or '^'})(?:{r.entity.core})(?!{r.entity.after or '^'})" for r in request_rules()
 ]
 _BY_REGEX = [regex.compile(core) for core in _CORES]
 _PLAIN = [re.compile(core) for core in _CORES]
-_SKIPPING = [re.compile(f"[{rule.first}](?<=(?:{rule.head})(?s:.))") for rule in REQUEST_RULES]
+_SKIPPING = [re.compile(f"[{rule.first}](?<=(?:{rule.lead + rule.rest})(?s:.))") for rule in request_rules()]
 _ALTERNATION = regex.compile("|".join(f"(?:{core})" for core in _CORES))
 
 
@@ -44,10 +44,12 @@ def main() -> None:
         "regex, a search a row": partial(each, _BY_REGEX),
         "re, a search a row": partial(each, _PLAIN),
         "re, a search a row, from its first character": partial(each, _SKIPPING),
-        "find: rows together, and near their words (chosen)": lambda: find(TEXT, REQUEST_RULES),
+        "find: rows together, and near their words (chosen)": lambda: find(TEXT, request_rules()),
     }
     show(
-        f"{len(REQUEST_RULES)} rows in {len(TEXT)} characters (cues not looked at, but by find)", variants, 1
+        f"{len(request_rules())} rows in {len(TEXT)} characters (cues not looked at, but by find)",
+        variants,
+        1,
     )
 
 

@@ -52,10 +52,18 @@ _ASCII_SIGNS = {
     " dot ": (" dot ",),
     " DOT ": (" DOT ",),
 }
-_IN_ITSELF = frozenset(re.findall(f"[{_INVISIBLE}{_OTHER_FORMS}]", "".join(map(chr, range(0x1D800)))))
-_BESIDE_OTHERS = frozenset(
-    re.findall(f"[{_SPACES}{_HYPHENS}{_LOOKALIKE}]", "".join(map(chr, range(0x10000))))
-)
+
+
+def _members(of_class: str) -> frozenset[str]:
+    """The characters of a class that is written without escapes."""
+    members = set()
+    for found in re.finditer("(.)-(.)|.", of_class, re.DOTALL):
+        members |= {chr(c) for c in range(ord(found[1]), ord(found[2]) + 1)} if found[1] else {found[0]}
+    return frozenset(members)
+
+
+_IN_ITSELF = _members(_INVISIBLE + _OTHER_FORMS)
+_BESIDE_OTHERS = _members(_SPACES + _HYPHENS + _LOOKALIKE)
 _BESIDE = re.compile(
     rf"(?<=[0-9)])[{_SPACES}{_HYPHENS}][0-9(]|(?<=[A-Za-z0-9@])[{_LOOKALIKE}]|[{_LOOKALIKE}](?=[A-Za-z0-9@])"
 )

@@ -23,7 +23,7 @@ Action = Literal["allow", "flag", "redact", "block"]
 # How far back a URL may begin that would carry a restored value away.
 URL_REACH = 2048
 # Flagged rows look at text that has gone by, so many characters at a time.
-FLAG_STRIDE = 64
+FLAG_STRIDE = 384
 
 
 class CueWord(NamedTuple):

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 from string import ascii_letters
 from typing import Any, NamedTuple
 
 import regex
 
+from gateway.privacy.digits import has_digit
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 
 Opening = tuple[str, ...]
@@ -40,43 +41,60 @@ _TOLD_APART = 6
 
 
 class Rule:
-    """A row with its patterns compiled; `order` is its place in the table."""
-
-    __slots__ = (
-        "begins",
-        "cue",
-        "entity",
-        "extend",
-        "first",
-        "head",
-        "longest",
-        "match",
-        "of_script",
-        "order",
-        "until",
-        "veto",
-    )
+    """A row and its place in the table, with each pattern compiled when it is first needed."""
 
     def __init__(self, entity: Entity, order: int) -> None:
-        before = f"(?<!{entity.before})" if entity.before else ""
-        after = f"(?!{entity.after})" if entity.after else ""
         self.entity = entity
         self.order = order
         self.longest = entity.longest
+        self._before = f"(?<!{entity.before})" if entity.before else ""
+        self._after = f"(?!{entity.after})" if entity.after else ""
+        self.digit = entity.digit or has_digit(entity.core) or (not entity.cue and has_digit(entity.sign))
         # A sign that no ASCII text holds is the script of a cue that has no ASCII words.
         self.of_script = bool(_ONE_CLASS.fullmatch(entity.sign) and not re.search(entity.sign, _ASCII))
-        begins = regex.compile(entity.core).fullmatch
-        self.first = "".join(re.escape(each) for each in _ASCII if begins(each, partial=True))
-        if _BEYOND_ASCII in first_characters(entity.openings):
-            self.first += _BEYOND_ASCII
-        self.begins = re.compile(f"[{self.first}]").match
-        self.head = f"{before}(?=({entity.core}){after})"
-        self.match = _compile(f"{before}(?:{entity.core}){after}").match
-        # What stands before is decided already; only the core can still grow.
-        self.extend: Search = regex.compile(f"{before}(?:{entity.core})").fullmatch
-        self.cue = regex.compile(entity.cue, regex.REVERSE).match if entity.cue else None
-        self.veto = regex.compile(entity.veto, regex.REVERSE).match if entity.veto else None
-        self.until = regex.compile(entity.until) if entity.until else None
+
+    @cached_property
+    def extend(self) -> Search:
+        """What stands before is decided already; only the core can still grow."""
+        pattern: Search = regex.compile(f"{self._before}(?:{self.entity.core})").fullmatch
+        return pattern
+
+    @cached_property
+    def match(self) -> Search:
+        pattern: Search = _compile(f"{self._before}(?:{self.entity.core}){self._after}").match
+        return pattern
+
+    @cached_property
+    def cue(self) -> Search | None:
+        return regex.compile(self.entity.cue, regex.REVERSE).match if self.entity.cue else None
+
+    @cached_property
+    def veto(self) -> Search | None:
+        return regex.compile(self.entity.veto, regex.REVERSE).match if self.entity.veto else None
+
+    @cached_property
+    def until(self) -> Any:
+        return regex.compile(self.entity.until) if self.entity.until else None
+
+    @cached_property
+    def first(self) -> str:
+        """A class, without its brackets, of the characters that a match may begin with."""
+        first = "".join(re.escape(each) for each in _ASCII if self.extend(each, 0, partial=True))
+        return first + (_BEYOND_ASCII if _BEYOND_ASCII in first_characters(self.entity.openings) else "")
+
+    @cached_property
+    def begins(self) -> Search:
+        return re.compile(f"[{self.first}]").match
+
+    @cached_property
+    def lead(self) -> str:
+        """A pattern of no width for what must stand right before a match."""
+        return (f"(?<=[{_last_characters(self.entity.cue)}])" if self.entity.cue else "") + self._before
+
+    @cached_property
+    def rest(self) -> str:
+        """A pattern of no width for a match, which is its first group."""
+        return f"(?=({self.entity.core}){self._after})"
 
     def fits(self, text: str, at: int) -> bool:
         """Does what stands before the position allow a match there?"""
@@ -88,10 +106,18 @@ class Rule:
     def match_at(self, text: str, at: int) -> int:
         """Where the match at a position ends, 0 if there is none. What `until` takes is not in it."""
         found = self.match(text, at)
-        if found is None or not ((self.cue is None and self.veto is None) or self.fits(text, at)):
+        return 0 if found is None else self.accept(text, at, found[0])
+
+    def accept(self, text: str, at: int, candidate: str) -> int:
+        """As `match_at`, of a candidate that the pattern has found there."""
+        low = at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0
+        if self.cue is not None and self.cue(text, low, at) is None:
             return 0
-        length = self.entity.validate(found[0])
-        return at + length if length else 0
+        length = self.entity.validate(candidate)
+        # Few candidates are valid, and a veto is the dearest of the three.
+        if not length or (self.veto is not None and self.veto(text, low, at) is not None):
+            return 0
+        return at + length
 
     def end_of_secret(self, text: str, end: int) -> int:
         """The end of a match whose core ends there: that of the `until` mark, or of the text."""
@@ -99,6 +125,27 @@ class Rule:
             return end
         mark = self.until.search(text, end)
         return mark.end() if mark else len(text)
+
+    def warm(self) -> None:
+        """Compile what a stream or a search would compile."""
+        for part in ("begins", "match", "cue", "veto", "until"):
+            getattr(self, part)
+
+
+def _sign_search(sign: str) -> Search:
+    """`re` skips to a literal or to one class by itself, to anything else it must be led."""
+    starts = regex.compile(sign).fullmatch
+    first = "".join(re.escape(each) for each in _ASCII if starts(each, partial=True))
+    if len(first) < 2 or any(map(starts, (" ", "\x80"))) or _ONE_CLASS.match(sign) is None:
+        return re.compile(sign).search
+    return re.compile(skip_to(first, (f"(?={sign})",))).search
+
+
+@lru_cache(maxsize=1024)
+def _last_characters(cue: str) -> str:
+    """A class, without its brackets, of at least the characters that a cue may end with."""
+    ends = regex.compile(cue, regex.REVERSE).fullmatch
+    return "".join(re.escape(each) for each in _ASCII if ends(each, partial=True)) + _BEYOND_ASCII
 
 
 def _compile(pattern: str) -> Any:
@@ -173,48 +220,89 @@ class ByFirst(dict[str, tuple[Rule, ...]]):
 
 
 class Probe:
-    """Rules that are looked for with one search.
+    """Rules that are looked for with one search, compiled when it is first needed.
 
-    `search` finds the next place where one of them may match and `rules_at` says which, in order. No match
-    is without a `sign` in it or its cue (None: not worth asking). `spelt` rules are looked for by openings.
+    `search` finds the next place where one of them may match, `rules_at` says which, in order, and what the
+    first of them has found there, if that is known. No match is without a `sign` in it or its cue (None: not
+    worth asking). Rules that are `spelt` are looked for by their openings first, if `anchored` only where the
+    search begins.
     """
 
-    __slots__ = ("reach", "rules", "rules_at", "search", "sign")
-
-    def __init__(self, rules: Sequence[Rule], sign: str = "", spelt: bool = False) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], sign: str = "", spelt: bool = False, anchored: bool = False
+    ) -> None:
         self.rules = rules
         self.reach = max(rule.longest for rule in rules) + 1
-        self.sign: Search | None = re.compile(sign).search if sign else None
+        self.digit = all(rule.digit for rule in rules)
+        self.of_script = all(rule.of_script for rule in rules)
+        self._sign = sign
+        self._spelt = spelt
+        self._anchored = anchored
+
+    @cached_property
+    def sign(self) -> Search | None:
+        return _sign_search(self._sign) if self._sign else None
+
+    @cached_property
+    def search(self) -> Search:
+        return self._compiled[0]
+
+    @cached_property
+    def rules_at(self) -> Callable[[Any], tuple[Sequence[Rule], str | None]]:
+        return self._compiled[1]
+
+    @cached_property
+    def _compiled(self) -> tuple[Search, Callable[[Any], tuple[Sequence[Rule], str | None]]]:
+        rules = self.rules
         first = "".join(dict.fromkeys(rule.first for rule in rules))
-        self.rules_at: Callable[[Any], Sequence[Rule]]
-        if spelt:
-            self.search: Search = _spelt_search(rules)
-            by_first = ByFirst(rules)
-            self.rules_at = lambda found: by_first[found[0]]
-            return
+        leads = {rule.lead for rule in rules}
+        # What all have in common is looked at once, and by a look-behind from behind the first character.
+        lead = leads.pop() if len(leads) == 1 else ""
+        heads = "|".join((rule.rest if lead or not rule.lead else rule.lead + rule.rest) for rule in rules)
+        openings: list[Opening] = []
+        opened = ""
+        if self._spelt:
+            openings = [opening for rule in rules for opening in rule.entity.openings]
+            first = first_characters(openings)
+            opened = f"(?={spelling(openings, cut=False)})"
+        begins = re.compile(f"[{first}](?<={lead}{opened}(?s:.))")
         try:
-            pattern = re.compile(skip_to(first, (rule.head for rule in rules)))
-        except re.error:
-            self.search = regex.compile("|".join(rule.head for rule in rules)).search
-            self.rules_at = lambda _: rules
-            return
-        self.search = pattern.search
+            whole = re.compile(f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))")
+        except re.error:  # something that only `regex` knows
+            by_first = ByFirst(rules)
+            search = begins.match if self._anchored else begins.search
+            return search, lambda found: (by_first[found[0]], None)
+        search = whole.search
+        if self._anchored:
+            search = whole.match
+        elif self._spelt:
+            search = _opened_search(begins.search, whole.match, self.reach - max(map(len, openings)))
         # The group that closed last tells the first rule that may match; those before it do not.
         remaining: dict[int | None, Sequence[Rule]] = {}
         group = 1
         for index, rule in enumerate(rules):
             remaining[group] = rules[index:]
-            group += re.compile(rule.head).groups
-        self.rules_at = lambda found: remaining[found.lastindex]
+            group += re.compile(rule.rest).groups
+        return search, lambda found: (remaining[found.lastindex], found[found.lastindex])
+
+    def warm(self) -> None:
+        for part in ("sign", "search", "rules_at"):
+            getattr(self, part)
+        for rule in self.rules:
+            rule.warm()
 
 
-def _spelt_search(rules: Iterable[Rule]) -> Search:
-    """For rules that have the same `before`."""
-    openings = [opening for rule in rules for opening in rule.entity.openings]
-    (before,) = {rule.entity.before for rule in rules}
-    behind = f"(?<!{before}(?s:.))" if before else ""
-    head = f"(?<=(?={spelling(openings, cut=False)})(?s:.))"
-    return re.compile(f"[{first_characters(openings)}]{behind}{head}").search
+def _opened_search(begins: Search, match: Search, rest: int) -> Search:
+    """Look for openings no farther than a match may begin; the end is that of the longest match."""
+
+    def search(text: str, start: int, end: int) -> Any:
+        while (opening := begins(text, start, end - rest)) is not None:
+            if (found := match(text, start := opening.start(), end)) is not None:
+                return found
+            start += 1
+        return None
+
+    return search
 
 
 class Nearby(NamedTuple):
@@ -228,14 +316,22 @@ class Nearby(NamedTuple):
 class Rules(tuple[Rule, ...]):
     """Rules in the order in which they are tried, and how to look for them in a whole text.
 
-    `probes` run on all text, `near` only near words; `by_word` says which. `word_reach` is how far behind a
-    match's beginning its word may end.
+    `probes` run on all text, `near` only near words; `by_word` says which, and
+    again for a text that holds no digit. `reach` is how far behind a
+    match's beginning its digit may stand, `word_reach` how far a word of its may end.
     """
 
     probes: tuple[Probe, ...]
     near: tuple[Nearby, ...]
     by_word: dict[str, tuple[Nearby, ...]]
+    by_word_without_digit: dict[str, tuple[Nearby, ...]]
+    reach: int
     word_reach: int
+
+    def warm(self) -> None:
+        """Compile every pattern now, so that no text has to wait for one."""
+        for probe in (*self.probes, *(nearby.probe for nearby in self.near)):
+            probe.warm()
 
 
 def compile_rules(entities: Iterable[Entity]) -> Rules:
@@ -255,28 +351,39 @@ def _compile_rule(entity: Entity, order: int) -> Rule:
 def combine(some: Iterable[Rule]) -> Rules:
     """Rules put together for searching. They keep their order."""
     rules = Rules(some)
-    always: dict[tuple[str, bool], list[Rule]] = {}
-    near: dict[tuple[frozenset[str], int, int], list[Rule]] = {}
+    always: dict[tuple[str, str, bool, bool], list[Rule]] = {}
+    near: dict[tuple[frozenset[str], int, int, bool], list[Rule]] = {}
+    opening: dict[Rule, frozenset[str]] = {}
     for rule in rules:
         entity = rule.entity
         if entity.words and entity.cue:
-            near.setdefault((entity.words, -LEFT_CONTEXT, -1), []).append(rule)
+            near.setdefault((entity.words, -entity.within, -1, rule.digit), []).append(rule)
         elif entity.words:
-            near.setdefault((entity.words, 0, rule.longest), []).append(rule)
+            near.setdefault((entity.words, 0, rule.longest, rule.digit), []).append(rule)
         elif words := _opening_words(entity):
-            near.setdefault((words, 0, 0), []).append(rule)
+            opening[rule] = words
         else:
             spelt = all(len(opening) > 2 for opening in entity.openings) and not entity.cue
-            always.setdefault((entity.before if spelt else entity.sign, spelt), []).append(rule)
-    rules.probes = tuple(
-        Probe(group, "" if spelt else sign, spelt) for (sign, spelt), group in always.items()
+            before = entity.before if spelt else ""
+            always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
+    rules.probes = tuple(Probe(group, sign, spelt) for (_, sign, spelt, _), group in always.items())
+    if opening:
+        near[frozenset().union(*opening.values()), 0, 0, False] = list(opening)
+    rules.near = tuple(
+        Nearby(Probe(group, spelt=high == 0, anchored=high == 0), low, high)
+        for (_, low, high, _), group in near.items()
     )
-    rules.near = tuple(Nearby(Probe(group), low, high) for (_, low, high), group in near.items())
-    places: dict[str, tuple[Nearby, ...]] = {}
-    for (words, _, _), nearby in zip(near, rules.near, strict=True):
+    places: dict[str, list[Nearby]] = {}
+    for (words, *_), nearby in zip(near, rules.near, strict=True):
         for word in words:
-            places[word] = (*places.get(word, ()), nearby)
-    rules.by_word = places
+            places.setdefault(word, []).append(nearby)
+    rules.by_word = {word: tuple(known) for word, known in places.items()}
+    rules.by_word_without_digit = {
+        word: without
+        for word, known in places.items()
+        if (without := tuple(nearby for nearby in known if not nearby.probe.digit))
+    }
+    rules.reach = max((rule.longest for rule in rules if rule.digit), default=0) + 1
     rules.word_reach = max((nearby.latest for nearby in rules.near), default=0) + _LONGEST_WORD
     return rules
 

@@ -18,7 +18,7 @@ blocked ends everything: no run of its scan decides anything from there on.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from string import ascii_letters
+from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 import regex
@@ -321,7 +321,7 @@ class TextRun:
                     known = cues.get(word[0])
                     if known is not None and word.end() < len(folded):
                         self._note(start + word.end(), start + word.start() + LEFT_CONTEXT, known)
-            if text[-1] in ascii_letters:
+            if folded[-1] in ascii_lowercase:
                 tail = min(len(words[-1]), LEFT_CONTEXT)
         if not folded.isascii():
             for letters, waiting in self._plan.scripts:

@@ -6,15 +6,17 @@ A stretch says where a match begins; the match may reach beyond it.
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from heapq import heappop, heappush
 from string import ascii_lowercase
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 from gateway.privacy.rules import Nearby, Probe, Rule, Rules, fold, words_of
 
-STRETCH = 1024
+STRETCH = 512
 _LETTERS = frozenset(ascii_lowercase)
 
 
@@ -42,7 +44,36 @@ def find_in_steps(text: str, rules: Rules, spans: list[Span], start: int = 0) ->
 
 
 Window = tuple[int, int]
-_Hit = tuple[int, int, int, Rule]  # position, order, end
+_A_DIGIT = re.compile("[0-9]").search
+
+
+class _Watch:
+    """A probe and the windows that it still has to look at."""
+
+    __slots__ = ("found", "probe", "windows")
+
+    def __init__(self, probe: Probe, windows: list[Window]) -> None:
+        self.probe = probe
+        self.windows = windows  # ascending, the last one first
+        self.found: Any = None
+
+    def next(self, text: str, start: int) -> int:
+        """Where from `start` on something may match next that begins in a window, -1 for nowhere."""
+        probe, windows = self.probe, self.windows
+        while windows:
+            low, high = windows[-1]
+            if low < start:
+                low = start
+            if low < high:
+                # A match that begins in the window, and the character after it, are not cut by this end.
+                found = probe.search(text, low, high + probe.reach)
+                if found is not None:
+                    start = int(found.start())
+                    if start < high:
+                        self.found = found
+                        return start
+            windows.pop()
+        return -1
 
 
 def find_between(
@@ -50,49 +81,90 @@ def find_between(
 ) -> int:
     """Add the spans that begin from `start` to before `stop`, and end by `limit`; where to go on."""
     stop = min(stop, len(text))
-    everywhere = ((start, stop),)
     behind = max(0, start - LEFT_CONTEXT)
-    ahead: list[tuple[_Hit, Probe, Sequence[Window]]] = []
+    has_digit = _A_DIGIT(text, start, stop + rules.reach) is not None
+    plain = text.isascii()
+    ahead: list[tuple[int, int, _Watch]] = []
+
+    def watch(probe: Probe, windows: list[Window]) -> None:
+        one = _Watch(probe, windows)
+        at = one.next(text, start)
+        if at >= 0:
+            heappush(ahead, (at, len(ahead), one))
+
     for probe in rules.probes:
+        if (probe.digit and not has_digit) or (probe.of_script and plain):
+            continue
         if probe.sign is None or probe.sign(text, behind, stop + probe.reach):
-            hit = _next_hit(probe, text, start, everywhere, limit)
-            if hit is not None:
-                ahead.append((hit, probe, everywhere))
-    if rules.by_word:
+            watch(probe, [(start, stop)])
+    if by_word := rules.by_word if has_digit else rules.by_word_without_digit:
         folded = fold(text[behind : stop + rules.word_reach])
-        if not rules.by_word.keys().isdisjoint(words := words_of(folded)):
-            for nearby, windows in _windows(rules, words, folded, behind, start, stop).items():
-                hit = _next_hit(nearby.probe, text, start, windows, limit)
-                if hit is not None:
-                    ahead.append((hit, nearby.probe, windows))
+        if words := by_word.keys() & words_of(folded):
+            for nearby, windows in _windows(by_word, words, folded, behind, start, stop).items():
+                watch(nearby.probe, windows)
     while ahead:
-        (at, _, end, rule), _, _ = min(ahead, key=lambda known: known[0][:2])
-        spans.append(Span(at + rule.entity.keep, end, rule.entity))
-        start = end
-        still = []
-        for known in ahead:
-            if known[0][0] >= start:
-                still.append(known)
-            elif again := _next_hit(known[1], text, start, known[2], limit):
-                still.append((again, known[1], known[2]))
-        ahead = still
+        at, tie, one = heappop(ahead)
+        here = [(tie, one)]
+        while ahead and ahead[0][0] == at:
+            here.append(heappop(ahead)[1:])
+        if at >= start:
+            start = at + 1
+            best: tuple[int, Rule] | None = None
+            for _, one in here:
+                best = _hit(text, at, one, limit, best)
+            if best is not None:
+                start, rule = best
+                spans.append(Span(at + rule.entity.keep, start, rule.entity))
+        for tie, one in here:
+            at = one.next(text, start)
+            if at >= 0:
+                heappush(ahead, (at, tie, one))
     return max(start, stop)
 
 
+def _hit(
+    text: str, at: int, one: _Watch, limit: int, best: tuple[int, Rule] | None
+) -> tuple[int, Rule] | None:
+    """The end of the first match at a position in the rules' order, and the rule; `best` is known so far."""
+    rules, candidate = one.probe.rules_at(one.found)
+    for rule in rules:
+        if best is not None and rule.order > best[1].order:
+            break
+        if candidate is None:
+            end = rule.match_at(text, at)
+        else:
+            end = rule.accept(text, at, candidate)
+            candidate = None
+        if end and (end := rule.end_of_secret(text, end)) <= limit:
+            return end, rule
+    return best
+
+
 def _windows(
-    rules: Rules, words: list[str], folded: str, base: int, start: int, stop: int
+    by_word: dict[str, tuple[Nearby, ...]], words: set[str], folded: str, base: int, start: int, stop: int
 ) -> dict[Nearby, list[Window]]:
-    """Where the matches can begin that are near one of these words; sorted, disjoint."""
+    """Where the matches can begin that are near one of these words; disjoint, the last one first."""
     found: dict[Nearby, list[Window]] = {}
-    for word in rules.by_word.keys() & words:
+    for word in words:
+        known = by_word[word]
         for at in _places(word, folded):
-            for nearby in rules.by_word[word]:
+            first = base + at
+            behind = first + len(word)
+            for nearby in known:
                 # Behind a cue, the match begins where the word has ended at the earliest.
-                low = base + (at + len(word) if nearby.latest < 0 else at - nearby.latest)
-                high = base + at - nearby.earliest + 1
+                _, earliest, latest = nearby
+                low = behind if latest < 0 else first - latest
+                high = first - earliest + 1
                 if low < stop and high > start:
-                    found.setdefault(nearby, []).append((max(low, start), min(high, stop)))
-    return {nearby: _merged(windows) for nearby, windows in found.items()}
+                    window = (low if low > start else start, high if high < stop else stop)
+                    if nearby in found:
+                        found[nearby].append(window)
+                    else:
+                        found[nearby] = [window]
+    for windows in found.values():
+        if len(windows) > 1:
+            windows[:] = _merged(windows)
+    return found
 
 
 def _places(word: str, folded: str) -> Iterator[int]:
@@ -113,22 +185,5 @@ def _merged(windows: list[Window]) -> list[Window]:
             merged.append((low, high))
         elif high > merged[-1][1]:
             merged[-1] = (merged[-1][0], high)
+    merged.reverse()
     return merged
-
-
-def _next_hit(probe: Probe, text: str, start: int, windows: Sequence[Window], limit: int) -> _Hit | None:
-    """The probe's first match from `start` on that begins in a window."""
-    for low, high in windows:
-        low = max(low, start)
-        # A match that begins in the window, and the character after it, are not cut by this end.
-        sight = high + probe.reach
-        while low < high:
-            found = probe.search(text, low, sight)
-            if found is None or (at := found.start()) >= high:
-                break
-            for rule in probe.rules_at(found):
-                end = rule.match_at(text, at)
-                if end and (end := rule.end_of_secret(text, end)) <= limit:
-                    return at, rule.order, end, rule
-            low = at + 1
-    return None

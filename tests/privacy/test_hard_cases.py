@@ -407,7 +407,7 @@ def test_hard_case_57_json_output_is_escaped_and_stand_ins_fit_a_schema() -> Non
     assert json.loads(said(answered('{"a":"[PER', 'SON_1]"}', json_output=True))) == {"a": ADA}
     changed, made, _ = sent(asked("mail ada@corp.io"), Vault("synthetic"))
     stand_in = changed["messages"][0]["content"].split()[1]
-    assert [s.entity.name for s in find(stand_in, REQUEST_RULES)] == ["EMAIL_ADDRESS"]
+    assert [s.entity.name for s in find(stand_in, request_rules())] == ["EMAIL_ADDRESS"]
     assert json.loads(said(answered(json.dumps({"email": stand_in}), made=made, json_output=True))) == {
         "email": "ada@corp.io"
     }

@@ -31,7 +31,7 @@ def test_a_value_in_disguise_is_found_where_it_stood(written: str, meant: str, a
     text = around.format(written)
     normal = normalise(text)
     assert normal is not None
-    spans = find(normal.text, REQUEST_RULES)
+    spans = find(normal.text, request_rules())
     assert [normal.text[s.start : s.end] for s in spans] == [meant]
     assert [text[slice(*normal.original(s.start, s.end))] for s in spans] == [written]
 

@@ -11,7 +11,8 @@ from them, so a character that begins nothing costs nothing. `until` marks a sec
 away: it is redacted from its opening to that pattern, or to the end. `keep` counts the characters at the
 beginning of a match that stay. `sign` is a quick pattern that is found in every text with a match; without
 one, it is the openings. `words` are an even quicker sign: lower-case words (runs of ASCII letters) of
-which every text with a match holds at least one, in the match or in its cue.
+which every text with a match holds at least one, in the match or in its cue. `within` is how far before a
+match that word may begin, of a row with a cue. `digit` says that every match holds an ASCII digit.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class Entity(Struct, frozen=True):
     cue: str = ""
     veto: str = ""
     words: frozenset[str] = frozenset()
+    within: int = LEFT_CONTEXT
     sign: str = ""
+    digit: bool = False
     until: str = ""
     keep: int = 0
     score: float = 0.85

@@ -14,8 +14,8 @@ from gateway.privacy.entities.entity import Entity, Kind, Validator
 from gateway.privacy.entities.groups import compact
 
 # What rows without a keyword have in common: they are looked for together, where a text has the sign.
-_DIGITS = "[0-9]{5}|[0-9]{2}[ .-][0-9]{3}"
-LETTERS = "[0-9]{2}(?:(?<=[A-Z][0-9]{2})|(?<=[A-Z][ -][0-9]{2}))"
+_DIGITS = "[0-9](?:[0-9]{4}|[0-9][ .-][0-9]{3})"
+LETTERS = "[0-9][0-9](?:(?<=[A-Z][0-9]{2})|(?<=[A-Z][ -][0-9]{2}))"
 _ATOMS = {"A": "[A-Z]", "9": "[0-9]", "X": "[A-Z0-9]", "_": " "}
 
 # What stands without a keyword must stand alone: not in a UUID, a path or a longer number.

@@ -88,7 +88,7 @@ NETWORK: tuple[Entity, ...] = (
         openings=(("[0-9A-Fa-f]", "[0-9A-Fa-f]", "[:-]", "[0-9A-Fa-f]"),),
         validate=mac,
         veto=r"[0-9A-Fa-f]{2}[:-]",
-        sign=rf"{_HEX_PAIR}[:-]{_HEX_PAIR}[:-]{_HEX_PAIR}[:-]",
+        sign=rf"[:-]{_HEX_PAIR}[:-]{_HEX_PAIR}[:-]",
         aliases=("MAC",),
     ),
     Entity(
@@ -117,7 +117,7 @@ NETWORK: tuple[Entity, ...] = (
         veto=r"[A-Za-z0-9_)\]]\[|[A-Za-z0-9_:>]:",
         before=r"[A-Za-z0-9_>]",
         after=r"[A-Za-z0-9:_]",
-        sign="[0-9A-Fa-f:]:[0-9A-Fa-f:]",
+        sign="::|:(?:[0-9A-Fa-f]{1,4}:){4}",
     ),
     Entity(
         name="IP_ADDRESS",

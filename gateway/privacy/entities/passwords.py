@@ -13,7 +13,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterable
 
-from gateway.privacy.entities.entity import Entity, Validator
+from gateway.privacy.entities.entity import LEFT_CONTEXT, Entity, Validator
 from gateway.privacy.entities.entropy import password, placeholder, stand_in, token
 
 # --- names ----------------------------------------------------------------------------------------------
@@ -216,6 +216,7 @@ def _row(
     longest: int = _LONGEST,
     openings: tuple[tuple[str, ...], ...] = _VALUE_START,
     sign: str = "",
+    within: int = LEFT_CONTEXT,
 ) -> Entity:
     return Entity(
         name="API_KEY",
@@ -227,6 +228,7 @@ def _row(
         openings=openings,
         cue=cue,
         words=frozenset(words),
+        within=within,
         sign=sign,
         before=before,
         after=after,
@@ -257,6 +259,7 @@ PASSWORDS: tuple[Entity, ...] = (
         _BASE64 + "{8,512}={0,2}",
         basic,
         ["basic"],
+        within=6,
         before=r"\S",
         after=r"[A-Za-z0-9+/=]",
         longest=514,
@@ -302,6 +305,7 @@ PASSWORDS: tuple[Entity, ...] = (
         r"[^\s\"'`<>\\:|;&]{0,64}:(?:\"[^\"\s]{1,126}\"|'[^'\s]{1,126}'|[^\s\"'`<>\\|;&]{0,128})",
         user_and_password,
         ["u", "user"],
+        within=8,
         before=r"[^\s=\"']",
         after="",
         longest=193,
@@ -333,6 +337,7 @@ PASSWORDS: tuple[Entity, ...] = (
         "[0-9]{8}|[0-9]{4,5}",  # six are a postal code in India, where that is a PIN too
         len,
         ["pin"],
+        within=15,
         before=r"\S",
         after="[A-Za-z0-9:/.-]",
         longest=8,
@@ -355,6 +360,7 @@ PASSWORDS: tuple[Entity, ...] = (
         r"[A-Za-z0-9%+/]{40,80}(?:=|%3[Dd])?",
         _value(signature),
         ["sig"],
+        within=4,
         before="[^=]",
         after=r"[A-Za-z0-9%+/=]",
         longest=83,

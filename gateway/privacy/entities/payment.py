@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
-from stdnum import iban as stdnum_iban
-from stdnum import luhn
+from stdnum import luhn, numdb
 
 from gateway.privacy.entities.entity import Entity, spelt
-from gateway.privacy.entities.groups import led_by, prefixes
+from gateway.privacy.entities.groups import compact, led_by, prefixes
 
 # Issuer ranges with the lengths in use: (lowest, highest, lengths), each range as its leading digits.
 # Sources: ISO/IEC 7812-1 and the schemes' own pages, as collected in "Payment card number" (Wikipedia).
@@ -37,6 +37,9 @@ _ISSUERS = (
 )
 # Groups as cards and people write them; "200 4133 12 88" in a table adds up to a card number by chance.
 _CARD_GROUPS = re.compile(r"(?:4 ){3,4}[1-4]|4 6 [45]|8 8|6 (?:7|10|13)|(?:1 ){11,18}1|1[2-9]")
+
+_ALPHANUMERIC = re.compile("[0-9A-Za-z]")
+_IBAN_CLASSES = {"n": "0-9", "a": "A-Z", "c": "A-Z0-9"}
 
 
 def _issued(digits: str) -> bool:
@@ -72,16 +75,34 @@ def named_card(candidate: str) -> int:
     return 0
 
 
+@lru_cache(maxsize=1024)
+def _iban_of(country: str) -> tuple[int, re.Pattern[str]] | None:
+    """Its length and its structure (ISO 13616, as the library's table has it), if the country has one."""
+    structure = numdb.get("iban").info(country)[0][1].get("bban", "")
+    fields = re.findall("([0-9]+)!([nac])", structure)
+    pattern = "".join(f"[{_IBAN_CLASSES[kind]}]{{{count}}}" for count, kind in fields)
+    return (4 + sum(int(count) for count, _ in fields), re.compile(pattern)) if fields else None
+
+
 def iban(candidate: str) -> int:
-    """ISO 13616: the country's length and structure, mod 97. One case throughout."""
-    for length, compact in prefixes(candidate):
-        if (
-            15 <= len(compact) <= 34
-            and (compact.isupper() or compact.islower())
-            and stdnum_iban.is_valid(compact, check_country=False)
-        ):
-            return length
-    return 0
+    """ISO 13616: the country's length and structure, mod 97. One case throughout, whole groups."""
+    known = _iban_of(candidate[:2].upper())
+    if known is None or len(candidate) < known[0]:
+        return 0
+    length, structure = known
+    ends = [found.end() for found in _ALPHANUMERIC.finditer(candidate)]
+    if len(ends) < length:
+        return 0
+    end = ends[length - 1]
+    if end < len(candidate) and candidate[end].isalnum():
+        return 0
+    value = compact(candidate[:end])
+    if not (value.isupper() or value.islower()):
+        return 0
+    value = value.upper()
+    # Letters count from 10.
+    digits = "".join(str(int(character, 36)) for character in value[4:] + value[:4])
+    return end if structure.fullmatch(value[4:]) and int(digits) % 97 == 1 else 0
 
 
 _BASE58_CLASS = "[1-9A-HJ-NP-Za-km-z]"

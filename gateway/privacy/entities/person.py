@@ -360,6 +360,7 @@ PERSON: tuple[Entity, ...] = (
         titled,
         cue=rf"(?<![A-Za-z])(?:{_TITLE}|MR|MRS|MS|DR|COL|SGT|CAPT)(?:\.| \.)? ",
         words=frozenset(_TITLES.split()),
+        within=15,
         score=0.8,
     ),
     _row(
@@ -390,6 +391,7 @@ PERSON: tuple[Entity, ...] = (
         cue=r"(?i:(?<![a-z0-9])(?:name(?:'s| is|:)|call(?:s|ed)?(?: me)?"
         r"|hi|hello|hey|dear|regards,|mrs?\.?|ms\.?|dr\.?) )",
         words=frozenset("name call calls called hi hello hey dear regards mr mrs ms dr".split()),
+        within=10,
         score=0.5,
     ),
     _row(

@@ -245,7 +245,7 @@ PHONE: tuple[Entity, ...] = (
         openings=((r"\+",), (r"\(", r"\+"), ("0", "0")),
         before=r"[A-Za-z0-9+.:_/-]",
         validate=international_phone,
-        sign=r"\+|00",
+        sign=r"[0-9](?:(?<=\+.)|(?<=\+ .)|(?<=00))",
         aliases=("PHONE",),
     ),
     Entity(

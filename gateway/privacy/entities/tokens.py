@@ -284,7 +284,7 @@ TOKENS: tuple[Entity, ...] = (
         76,
         (("[12]", "/", *(_DIGIT,) * 6),),
     ),
-    _shaped("META_APP_TOKEN", rf"[0-9]{{15,16}}\|{_URL}{{27,40}}", 57, ((_DIGIT,) * 12,), sign=r"[0-9]\|"),
+    _shaped("META_APP_TOKEN", rf"[0-9]{{15,16}}\|{_URL}{{27,40}}", 57, ((_DIGIT,) * 12,), sign=r"\|"),
     # The openings are in the middle; the few characters before them say nothing alone.
     _shaped(
         "AZURE_CLIENT_SECRET",

@@ -55,6 +55,12 @@ def _sign(entity: Entity) -> str | None:
     return None
 
 
+def _digit(entity: Entity) -> str | None:
+    if Rule(entity, 0).digit and any(not re.search("[0-9]", core) for _, core in rows.matches(entity, 40)):
+        return "a match holds no digit"
+    return None
+
+
 def _words(entity: Entity) -> str | None:
     if not entity.words:
         return None
@@ -66,7 +72,11 @@ def _words(entity: Entity) -> str | None:
             text, at = before + cue + core, len(before + cue)
             if not (rule.match(text, at) and rule.fits(text, at)):
                 continue
-            seen = [found for found in word_places(fold(text)) if not entity.cue or found.end() <= at]
+            seen = [
+                found
+                for found in word_places(fold(text))
+                if not entity.cue or (found.end() <= at and at - found.start() <= entity.within)
+            ]
             if entity.words.isdisjoint(found[0] for found in seen):
                 return f"{'a cue' if entity.cue else 'a match'} is without its words after {before!r}"
     return None
@@ -92,7 +102,7 @@ def _longest(entity: Entity) -> str | None:
     return None
 
 
-CHECKS = (_pattern, _openings, _sign, _words, _script, _longest)
+CHECKS = (_pattern, _openings, _sign, _digit, _words, _script, _longest)
 
 
 @every_row
@@ -126,6 +136,8 @@ WRONG = {
     "its openings": _row(openings=(("[AB]",),)),
     "its longest": _row(longest=4),
     "its sign": _row(sign="A"),
+    "a word that is farther": _row(within=4),
+    "a digit": _row(core="[A-C][0-9a-z]{4}", digit=True),
     "a word": _row(words=frozenset({"sound"})),
     "a word that may be longer": _row(cue=r"(?i:(?:sound|noise):? )"),
     "a word in capitals": _row(words=frozenset({"Sound", "noise"})),
