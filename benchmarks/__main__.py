@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import accuracy_report, micro, report, results, rounds
+from benchmarks import accuracy_report, micro, report, results, rounds, scan
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.dialogue import FEWEST_EVENTS
 from benchmarks.results import Run, Settings
@@ -24,6 +24,7 @@ examples:
   python -m benchmarks --quick                     less of it, in under a minute, and not kept as the latest
   python -m benchmarks --candidates nginx,sluice   only these, in this order
   python -m benchmarks --streams 400 --pace-ms 40  as many events a second, over four times the streams
+  python -m benchmarks scan                        looking for personal data, against the goals
   python -m benchmarks micro                       the pure parts alone, in microseconds
   python -m benchmarks accuracy --data FILE        what is found in labelled text, and what Presidio finds
 
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=True)
     if arguments.what == "micro":
         _micro(console)
+        return 0
+    if arguments.what == "scan":
+        _scan(console)
         return 0
     if arguments.what == "accuracy":
         return accuracy_report.run(arguments.data, arguments.presidio, console)
@@ -72,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = ", ".join(CANDIDATES)
-    parser.add_argument("what", nargs="?", choices=["proxies", "micro", "accuracy"], default="proxies")
+    parser.add_argument(
+        "what", nargs="?", choices=["proxies", "micro", "scan", "accuracy"], default="proxies"
+    )
     parser.add_argument(
         "--data", type=Path, default=accuracy_report.DATA, metavar="FILE", help="labelled text, for accuracy"
     )

@@ -15,17 +15,14 @@ from gateway.dialects.dialect import Head, Target
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.dialects.openai_chat.decode import Decoder
 from gateway.dialects.openai_chat.request import forward, parse_request
-from gateway.privacy.entities import ENTITIES
+from gateway.privacy.actions import every_rule
 from gateway.privacy.redact import answer_scan, redact_request
-from gateway.privacy.rules import compile_rules
 from gateway.privacy.scanner import Scan, TextRun, find
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
 from gateway.wire.http1 import ResponseParser, encode_request
 from gateway.wire.jsontext import encode
 from gateway.wire.sse import Frame, SSESplitter
-
-REQUEST_RULES = compile_rules(ENTITIES)
 
 EVENTS = 101
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -53,7 +50,7 @@ def measure() -> Iterator[Row]:
     yield "stream: with placeholders", "event", per_call_us(partial(_stream, scan, mentions), EVENTS)
     for size in (200, 2000):
         text = _prose(size)
-        yield f"redact: find in {size} characters", "text", per_call_us(partial(find, text, request_rules()))
+        yield f"redact: find in {size} characters", "text", per_call_us(partial(find, text, every_rule()))
     yield "request: parse", "request", per_call_us(lambda: parse_request(request))
     yield "request: parse and redact", "request", per_call_us(lambda: _guarded(request))
     yield "request: make the answer's scan", "request", per_call_us(lambda: answer_scan(vault))

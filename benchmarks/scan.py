@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from time import perf_counter_ns, process_time_ns
 
+from gateway.privacy.actions import every_rule
 from gateway.privacy.entities import ENTITIES, REDACTED_IN_ANSWERS
 from gateway.privacy.plan import Action, plan_for
-from gateway.privacy.redact import answer_rules, default_actions, request_rules
+from gateway.privacy.redact import in_answers, in_requests
 from gateway.privacy.rules import Rules
 from gateway.privacy.scanner import Scan, TextRun, find, find_in_steps
 from gateway.privacy.search import Span
@@ -71,12 +72,12 @@ _HOSTILE_UNITS = (
 
 def measure() -> Iterator[Row]:
     """(what, of what, least µs, the goal), as each is done."""
-    actions = default_actions()
+    actions = in_requests()
     texts = _texts()
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        for name, rules in (("request", actions.rules), ("all rows", request_rules())):
+        for name, rules in (("request", actions.acting), ("all rows", every_rule())):
             rules.warm()
             yield from _finding(name, rules, texts)
         yield from _streaming(texts)
@@ -162,8 +163,8 @@ def _streaming(texts: dict[str, str]) -> Iterator[Row]:
         entity.name: "flag" for entity in ENTITIES if entity.kind not in REDACTED_IN_ANSWERS
     }
     plans = {
-        "answer": plan_for(answer_rules(), vault.grammar()),
-        "answer, rest flagged": plan_for(request_rules(), vault.grammar(), seen),
+        "answer": plan_for(in_answers().acting, vault.grammar()),
+        "answer, rest flagged": plan_for(every_rule(), vault.grammar(), seen),
     }
     for name, plan in plans.items():
         for kind, text in {**texts, "placeholders": restored + _ENGLISH}.items():

@@ -28,8 +28,6 @@ from tests.conftest import needs_shared
 from tests.dialects import recorded
 from tests.privacy import texts
 
-ANSWER_RULES = in_answers().acting
-
 ADA = 'Ada "A"\nByron'
 
 
@@ -466,7 +464,9 @@ CARD = "4111 1111 1111 1111"
 
 def blocking() -> ResponseStream:
     scan = Scan(
-        plan_for(answer_rules(), vault().grammar(), {"CREDIT_CARD": "block"}), lambda entity, _: "", vault()
+        plan_for(in_answers().acting, vault().grammar(), {"CREDIT_CARD": "block"}),
+        lambda entity, _: "",
+        vault(),
     )
     return ResponseStream(scan, OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1))
 

@@ -16,18 +16,16 @@ from gateway.privacy.redact import in_answers
 from gateway.privacy.scanner import Scan, TextRun
 from gateway.privacy.vault import Vault
 
-ANSWER_RULES = in_answers().acting
-
 TOKENS = dialogue.tokens(dialogue.values(0), EVENTS)
 _WINDOW = 120
 _VAULT = Vault()
 for _entity in ENTITIES:
     if _entity.label in ("PERSON", "EMAIL", "CREDIT_CARD"):
         _VAULT.hide(_entity, "x")
-_PLAN = plan_for(answer_rules(), _VAULT.grammar())
+_PLAN = plan_for(in_answers().acting, _VAULT.grammar())
 _SCAN = Scan(_PLAN, lambda entity, _: f"[{entity.label}]")
-_PATTERNS = [regex.compile(rule.entity.core) for rule in answer_rules()]
-_ALTERNATION = regex.compile("|".join(f"(?:{rule.entity.core})" for rule in answer_rules()))
+_PATTERNS = [regex.compile(rule.entity.core) for rule in in_answers().acting]
+_ALTERNATION = regex.compile("|".join(f"(?:{rule.entity.core})" for rule in in_answers().acting))
 
 
 def gate_alone() -> None:

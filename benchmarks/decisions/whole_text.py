@@ -15,20 +15,17 @@ import regex
 
 from benchmarks import dialogue
 from benchmarks.decisions import show
-from gateway.privacy.entities import ENTITIES
-from gateway.privacy.rules import compile_rules
+from gateway.privacy.actions import every_rule
 from gateway.privacy.search import find
-
-REQUEST_RULES = compile_rules(ENTITIES)
 
 _SAID = "".join(dialogue.tokens(dialogue.values(0), 101))
 TEXT = (_SAID * 3)[:200]
 _CORES = [
-    f"(?<!{r.entity.before or '^'})(?:{r.entity.core})(?!{r.entity.after or '^'})" for r in request_rules()
+    f"(?<!{r.entity.before or '^'})(?:{r.entity.core})(?!{r.entity.after or '^'})" for r in every_rule()
 ]
 _BY_REGEX = [regex.compile(core) for core in _CORES]
 _PLAIN = [re.compile(core) for core in _CORES]
-_SKIPPING = [re.compile(f"[{rule.first}](?<=(?:{rule.lead + rule.rest})(?s:.))") for rule in request_rules()]
+_SKIPPING = [re.compile(f"[{rule.first}](?<=(?:{rule.lead + rule.rest})(?s:.))") for rule in every_rule()]
 _ALTERNATION = regex.compile("|".join(f"(?:{core})" for core in _CORES))
 
 
@@ -44,10 +41,10 @@ def main() -> None:
         "regex, a search a row": partial(each, _BY_REGEX),
         "re, a search a row": partial(each, _PLAIN),
         "re, a search a row, from its first character": partial(each, _SKIPPING),
-        "find: rows together, and near their words (chosen)": lambda: find(TEXT, request_rules()),
+        "find: rows together, and near their words (chosen)": lambda: find(TEXT, every_rule()),
     }
     show(
-        f"{len(request_rules())} rows in {len(TEXT)} characters (cues not looked at, but by find)",
+        f"{len(every_rule())} rows in {len(TEXT)} characters (cues not looked at, but by find)",
         variants,
         1,
     )

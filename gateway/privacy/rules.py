@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import regex
 
 from gateway.privacy.digits import has_digit
-from gateway.privacy.entities import LEFT_CONTEXT, Entity
+from gateway.privacy.entities import ENTITIES, LEFT_CONTEXT, Entity
 
 Opening = tuple[str, ...]
 Search = Callable[..., Any]
@@ -340,7 +340,14 @@ def compile_rules(entities: Iterable[Entity]) -> Rules:
 
 @lru_cache(maxsize=64)
 def _compile_rules(entities: tuple[Entity, ...]) -> Rules:
-    return combine(_compile_rule(entity, order) for order, entity in enumerate(entities))
+    # A row of the table keeps its place there, so that every subset of the table shares its patterns.
+    before = -len(entities)
+    return combine(
+        _compile_rule(entity, _PLACES.get(entity, before + order)) for order, entity in enumerate(entities)
+    )
+
+
+_PLACES = {entity: place for place, entity in enumerate(ENTITIES)}
 
 
 @lru_cache(maxsize=4096)

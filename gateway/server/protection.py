@@ -21,6 +21,7 @@ from gateway.guard.policy import Policy, Wishes, choose
 from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import UnknownEntity
+from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
 
 # Hashes and lasting ids are keyed with it where the configuration gives no key: they last until the restart.
@@ -76,8 +77,10 @@ def protection(policy: Policy) -> Protection:
     monitor = policy.enforcement == "monitor"
     own = custom.rows(policy.deny, policy.patterns)
     allowed = custom.allowed(policy.allow, policy.allow_patterns)
-    return Protection(
-        policy,
-        actions(policy.request, IN_REQUESTS, monitor=monitor, more=own, allowed=allowed),
-        actions(policy.answer, IN_ANSWERS, monitor=monitor, more=own, allowed=allowed),
-    )
+    request = actions(policy.request, IN_REQUESTS, monitor=monitor, more=own, allowed=allowed)
+    answer = actions(policy.answer, IN_ANSWERS, monitor=monitor, more=own, allowed=allowed)
+    # Else the first text that needs a pattern would compile it, and all streams wait.
+    for rules in (request.acting, request.flagged, answer.both):
+        rules.warm()
+    answer_scan(Vault(), answer)
+    return Protection(policy, request, answer)

@@ -14,18 +14,16 @@ import pytest
 
 from gateway.chat import Lane
 from gateway.dialects.openai_chat.fields import FIELD_NAMES, classifier
+from gateway.privacy.actions import every_rule
 from gateway.privacy.entities import ENTITIES
 from gateway.privacy.grammar import LONGEST_PLACEHOLDER
 from gateway.privacy.json_run import JsonRun, SniffRun
 from gateway.privacy.redact import Findings, answer_scan, redact_request, restore_body
-from gateway.privacy.rules import compile_rules
 from gateway.privacy.scanner import Scan, TextRun, apply, find
 from gateway.privacy.vault import Vault
 from tests.conftest import ROOT
 from tests.privacy import texts
 from tests.test_stream import DONE, STOP, chat_stream, chunk, lanes, payloads, run
-
-REQUEST_RULES = compile_rules(ENTITIES)
 
 ADA = 'Ada "A" Byron'
 PAGE = " ".join((ROOT / "docs" / "privacy.md").read_text().split())
@@ -407,7 +405,7 @@ def test_hard_case_57_json_output_is_escaped_and_stand_ins_fit_a_schema() -> Non
     assert json.loads(said(answered('{"a":"[PER', 'SON_1]"}', json_output=True))) == {"a": ADA}
     changed, made, _ = sent(asked("mail ada@corp.io"), Vault("synthetic"))
     stand_in = changed["messages"][0]["content"].split()[1]
-    assert [s.entity.name for s in find(stand_in, request_rules())] == ["EMAIL_ADDRESS"]
+    assert [s.entity.name for s in find(stand_in, every_rule())] == ["EMAIL_ADDRESS"]
     assert json.loads(said(answered(json.dumps({"email": stand_in}), made=made, json_output=True))) == {
         "email": "ada@corp.io"
     }

@@ -7,13 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.privacy import normalise as normalising
-from gateway.privacy.entities import ENTITIES
+from gateway.privacy.actions import every_rule
 from gateway.privacy.normalise import normalise
-from gateway.privacy.rules import compile_rules
 from gateway.privacy.scanner import find
 from tests.privacy import texts
-
-REQUEST_RULES = compile_rules(ENTITIES)
 
 DISGUISED = {
     "john&#64;x.io": "john@x.io", "john&#x40;x&period;io": "john@x.io", "john&commat;x.io": "john@x.io", "john (at) x (dot) io": "john@x.io",
@@ -31,7 +28,7 @@ def test_a_value_in_disguise_is_found_where_it_stood(written: str, meant: str, a
     text = around.format(written)
     normal = normalise(text)
     assert normal is not None
-    spans = find(normal.text, request_rules())
+    spans = find(normal.text, every_rule())
     assert [normal.text[s.start : s.end] for s in spans] == [meant]
     assert [text[slice(*normal.original(s.start, s.end))] for s in spans] == [written]
 

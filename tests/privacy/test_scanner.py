@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.privacy import entities, scanner
+from gateway.privacy.actions import every_rule
 from gateway.privacy.entities import ENTITIES
 from gateway.privacy.json_run import JsonRun, SniffRun, escape
 from gateway.privacy.plan import Action, Plan, plan_for
@@ -24,9 +25,6 @@ from gateway.privacy.vault import Grammar, Vault
 from tests.privacy import texts
 from tests.privacy.entities import rows
 from tests.privacy.stand_in import STAND_IN
-
-REQUEST_RULES = compile_rules(ENTITIES)
-ANSWER_RULES = in_answers().acting
 
 Run = TextRun | JsonRun | SniffRun
 
@@ -60,8 +58,8 @@ def _scan(rules: Rules, actions: Mapping[str, Action] = {}, restores: bool = Tru
 
 SCANS: dict[str, Callable[[], Scan]] = {
     "restore and redact": lambda: answer_scan(_vault()),
-    "redact everything": partial(_scan, request_rules()),
-    "redact only": partial(_scan, request_rules(), {}, False),
+    "redact everything": partial(_scan, every_rule()),
+    "redact only": partial(_scan, every_rule(), {}, False),
     "big table": partial(_scan, BIG),
     "flag everything": partial(_scan, BIG, mixed("flag")),
     "flag and redact": partial(_scan, BIG, mixed("flag", "redact")),
@@ -167,7 +165,7 @@ def labelled(text: str, spans: list[Span]) -> str:
 @given(text=texts.texts)
 def test_a_stream_finds_what_find_finds(text: str) -> None:
     """Two algorithms, one answer: the gate and the partial matches against searching the whole."""
-    whole = labelled(text, find(text, request_rules()))
+    whole = labelled(text, find(text, every_rule()))
     assert run_pieces(TextRun(SCANS["redact only"]()), list(text)) == whole
 
 
@@ -236,7 +234,7 @@ def test_no_character_of_a_match_is_ever_decided_before_it_is_replaced(
     value: str, data: st.DataObject, before: str, after: str
 ) -> None:
     text = before + value + after
-    spans = find(text, request_rules())
+    spans = find(text, every_rule())
     run = TextRun(SCANS["redact only"]())
     fed = 0
     for piece in data.draw(texts.cut(text)):
@@ -397,7 +395,7 @@ def test_the_law_catches_work_that_is_not_linear() -> None:
 )
 def test_values_are_found_between_anything(label: str, value: str, before: str, after: str) -> None:
     text = before + value + after
-    assert [(s.entity.label, text[s.start : s.end]) for s in find(text, request_rules())] == [(label, value)]
+    assert [(s.entity.label, text[s.start : s.end]) for s in find(text, every_rule())] == [(label, value)]
 
 
 @pytest.mark.parametrize(
@@ -409,7 +407,7 @@ def test_values_are_found_between_anything(label: str, value: str, before: str, 
     ],
 )  # fmt: skip
 def test_what_only_looks_like_one_is_left_alone(text: str) -> None:
-    assert find(text, request_rules()) == []
+    assert find(text, every_rule()) == []
 
 
 @pytest.mark.parametrize(
@@ -425,11 +423,11 @@ def test_what_only_looks_like_one_is_left_alone(text: str) -> None:
     ],
 )
 def test_a_match_ends_where_the_value_ends(text: str, found: list[str]) -> None:
-    assert [text[s.start : s.end] for s in find(text, request_rules())] == found
+    assert [text[s.start : s.end] for s in find(text, every_rule())] == found
 
 
 def test_answers_redact_secrets_payment_and_government_identifiers_only() -> None:
-    assert {rule.entity.kind for rule in answer_rules()} == {"secret", "payment", "government"}
+    assert {rule.entity.kind for rule in in_answers().acting} == {"secret", "payment", "government"}
     run = TextRun(SCANS["restore and redact"]())
     assert run_pieces(run, ["mail a@b.io card 4111 1111 1111 1111"]) == "mail a@b.io card [CREDIT_CARD]"
 
@@ -438,7 +436,7 @@ def test_answers_redact_secrets_payment_and_government_identifiers_only() -> Non
 
 
 def test_what_is_allowed_is_not_looked_for() -> None:
-    scan = _scan(request_rules(), {"EMAIL_ADDRESS": "allow"})
+    scan = _scan(every_rule(), {"EMAIL_ADDRESS": "allow"})
     text = "mail a@b.io card 4111 1111 1111 1111"
     assert outcome(TextRun, scan, [text]) == ("mail a@b.io card <CREDIT_CARD>", {}, None)
 
@@ -458,12 +456,12 @@ def test_what_is_flagged_is_counted_and_holds_nothing() -> None:
 
 @given(text=texts.texts)
 def test_what_is_flagged_is_what_find_finds(text: str) -> None:
-    scan = _scan(request_rules(), dict.fromkeys((entity.name for entity in ENTITIES), "flag"), restores=False)
+    scan = _scan(every_rule(), dict.fromkeys((entity.name for entity in ENTITIES), "flag"), restores=False)
     for entity in ENTITIES:
         if entity.until and entity.openings[0][0] in text:
             return  # flagged by its opening, found to its end
     counts: dict[str, int] = {}
-    for span in find(text, request_rules()):
+    for span in find(text, every_rule()):
         counts[span.entity.name] = counts.get(span.entity.name, 0) + 1
     assert outcome(TextRun, scan, list(text)) == (text, counts, None)
 
@@ -490,7 +488,7 @@ def test_flagged_rows_compete_for_what_acting_rows_leave(seed: int) -> None:
 
 
 def test_what_is_blocked_ends_the_scan_before_its_first_character() -> None:
-    scan = _scan(request_rules(), {"CREDIT_CARD": "block", "EMAIL_ADDRESS": "flag"})
+    scan = _scan(every_rule(), {"CREDIT_CARD": "block", "EMAIL_ADDRESS": "flag"})
     first, second = TextRun(scan), TextRun(scan)
     assert second.feed("other [PER") == 6
     for character in "mail a@b.io card ":
@@ -509,7 +507,7 @@ def test_a_block_in_json_counts_raw_characters(kind: type[JsonRun], size: int) -
     card = r"\u0034111 1111 1111 1111"
     inner = escape('{"a\\u00e9": "' + card + '"}')
     text = '{"x": "\\n", "y": "' + inner + '", "z": 4111111111111111}'
-    scan = _scan(request_rules(), {"CREDIT_CARD": "block"})
+    scan = _scan(every_rule(), {"CREDIT_CARD": "block"})
     start = text.index("u0034") - 2
     end = text.index('\\"}', start)
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
@@ -519,17 +517,17 @@ def test_a_block_in_json_counts_raw_characters(kind: type[JsonRun], size: int) -
 def test_the_law_catches_flags_that_are_counted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     text = "mail a@b.io " + "and so on " * 100
     actions: Mapping[str, Action] = {"EMAIL_ADDRESS": "flag"}
-    whole = outcome(TextRun, _scan(request_rules(), actions), [text])
+    whole = outcome(TextRun, _scan(every_rule(), actions), [text])
     flag = TextRun._flag
 
     def again(run: TextRun, known: int, stop: int) -> None:
         run._flagged = max(0, run._flagged - 40)
         flag(run, known, stop)
 
-    assert outcome(TextRun, _scan(request_rules(), actions), list(text)) == whole
+    assert outcome(TextRun, _scan(every_rule(), actions), list(text)) == whole
     monkeypatch.setattr(TextRun, "_flag", again)
     monkeypatch.setattr(scanner, "FLAG_STRIDE", 1)
-    assert outcome(TextRun, _scan(request_rules(), actions), list(text)) != whole
+    assert outcome(TextRun, _scan(every_rule(), actions), list(text)) != whole
 
 
 # --- stand-ins for values -----------------------------------------------------------------------------------
@@ -554,7 +552,7 @@ class Stands(Vault):
 def test_whole_words_are_restored_at_any_cut(data: st.DataObject, pieces: list[str]) -> None:
     text = "".join(pieces)
     vault = Stands()
-    plan = plan_for(answer_rules(), vault.grammar())
+    plan = plan_for(in_answers().acting, vault.grammar())
     expected = regex.sub(
         rf"(?<![A-Za-z0-9])(?:{'|'.join(NAMES)})(?![A-Za-z0-9])", lambda found: f"<{found[0]}>", text
     )

@@ -15,17 +15,15 @@ from stdnum import iban, luhn
 
 from gateway.dialects.openai_chat.fields import classifier
 from gateway.privacy import redact, reserved, synthetic
+from gateway.privacy.actions import every_rule
 from gateway.privacy.entities import ENTITIES, Entity
 from gateway.privacy.entities.groups import compact
 from gateway.privacy.redact import answer_scan, redact_request, restore_body
-from gateway.privacy.rules import compile_rules
 from gateway.privacy.scanner import TextRun, apply, find
 from gateway.privacy.vault import Vault
 from tests.privacy import texts
 from tests.privacy.test_scanner import run_pieces
 from tests.privacy.texts import entity
-
-REQUEST_RULES = compile_rules(ENTITIES)
 
 classify = classifier(False)
 
@@ -37,7 +35,7 @@ def hidden(text: str, *more: str) -> tuple[str, Vault]:
         vault.reserve(raw)
     pieces: list[str] = []
     at = 0
-    for span in find(text, request_rules()):
+    for span in find(text, every_rule()):
         pieces += text[at : span.start], vault.hide(span.entity, text[span.start : span.end])
         at = span.end
     return "".join([*pieces, text[at:]]), vault
@@ -230,7 +228,7 @@ def test_dates_are_shifted_by_whole_weeks(value: str, stand_in: str | None) -> N
 
 @pytest.mark.parametrize("value", texts.VALUES["API_KEY"])
 def test_secrets_keep_their_prefix_and_length_and_say_what_they_are(value: str) -> None:
-    row = next(span.entity for span in find(value, request_rules()))
+    row = next(span.entity for span in find(value, every_rule()))
     stand_in = Vault("synthetic").hide(row, value)
     assert len(stand_in) == len(value)
     assert "FAKE" in stand_in
