@@ -72,7 +72,7 @@ async def _handle(
     call.provider, call.model = provider.name, chat.model
 
     call.phase = "guard"
-    protection = gateway.protections.of(request.headers, caller)
+    protection = await gateway.protections.of(request.headers, caller)
     call.policy, call.format = protection.policy.name, protection.policy.format
     began_at = perf_counter()
     secret = gateway.config.server.secret

@@ -6,11 +6,11 @@ starts.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -26,6 +26,11 @@ from gateway.privacy.vault import Vault
 
 # Hashes and lasting ids are keyed with it where the configuration gives no key: they last until the restart.
 _OF_THIS_PROCESS = secrets.token_bytes(32)
+
+
+# What a request's headers ask for, the policies that its key lists, and whether it may ask for less.
+_Choice = tuple[Wishes, tuple[str, ...], bool]
+_MOST_CHOICES = 256
 
 
 class Protection(Struct, frozen=True):
@@ -48,11 +53,12 @@ class Protections:
         self._prefix = config.server.header_prefix
         self._policies = {"default": Policy("default"), **{each.name: each for each in config.policies}}
         self._all = tuple(self._policies)
-        self._chosen = lru_cache(maxsize=256)(self._choose)
+        self._chosen: dict[_Choice, Protection] = {}
+        self._one_at_a_time = asyncio.Lock()
         for name in self._all:
-            self._chosen(Wishes(), (name,), False)
+            self._choose((Wishes(policy=name), (name,), False))
 
-    def of(self, headers: Mapping[str, str], caller: Caller) -> Protection:
+    async def of(self, headers: Mapping[str, str], caller: Caller) -> Protection:
         """Raises PermissionDenied and InvalidRequest, with the header in `param`."""
         wishes = Wishes(
             policy=headers.get(f"{self._prefix}-Policy", "").strip(),
@@ -60,16 +66,30 @@ class Protections:
             format=headers.get(f"{self._prefix}-Format", "").strip().lower(),
             entities=headers.get(f"{self._prefix}-Entities", "").strip(),
         )
-        if caller.key is None:  # everyone on this machine, as the one who wrote the configuration
-            return self._chosen(wishes, self._all, False)
-        return self._chosen(wishes, tuple(caller.key.policies), caller.key.may_loosen)
+        listed, may_loosen = self._all, False  # without keys, everyone on this machine
+        if caller.key is not None:
+            listed, may_loosen = tuple(caller.key.policies), caller.key.may_loosen
+        choice = (wishes, listed, may_loosen)
+        if (known := self._chosen.get(choice)) is not None:
+            return known
+        # A set of entities that nobody has asked for takes a second to compile.
+        async with self._one_at_a_time:
+            if (known := self._chosen.get(choice)) is None:
+                known = await asyncio.to_thread(self._choose, choice)
+            return known
 
-    def _choose(self, wishes: Wishes, listed: tuple[str, ...], may_loosen: bool) -> Protection:
+    def _choose(self, choice: _Choice) -> Protection:
+        wishes, listed, may_loosen = choice
         policy = choose(wishes, self._policies, listed, may_loosen, self._prefix)
+        known = next((each for each in self._chosen.values() if each.policy == policy), None)
         try:
-            return protection(policy)
+            made = protection(policy) if known is None else known
         except UnknownEntity as error:
             raise InvalidRequest(str(error), param=f"{self._prefix}-Entities") from None
+        while len(self._chosen) >= _MOST_CHOICES:
+            del self._chosen[next(iter(self._chosen))]
+        self._chosen[choice] = made
+        return made
 
 
 def protection(policy: Policy) -> Protection:
