@@ -14,8 +14,9 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Generator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import regex
 
@@ -55,6 +56,9 @@ _BESIDE_OTHERS = frozenset(
 _BESIDE = re.compile(
     rf"(?<=[0-9)])[{_SPACES}{_HYPHENS}][0-9(]|(?<=[A-Za-z0-9@])[{_LOOKALIKE}]|[{_LOOKALIKE}](?=[A-Za-z0-9@])"
 )
+_STRETCH = 4096
+# How far a replacement reaches beyond its first character, and what it looks at behind it.
+_LONGEST = 160
 _DOT_WORD = "[A-Za-z0-9-]{1,63} [dD][oO][tT] [A-Za-z]"
 # What is replaced, leftmost first. A run of other forms or lookalikes is replaced character by character.
 _HIDDEN = regex.compile(
@@ -92,31 +96,56 @@ class Normalised(NamedTuple):
 
 def normalise(text: str) -> Normalised | None:
     """The text with its hidden characters plain, None if nothing in it hides."""
+    steps = normalise_in_steps(text)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return cast("Normalised | None", end.value)
+
+
+def normalise_in_steps(text: str) -> Generator[None, None, Normalised | None]:
+    """The same for a text so long that others would have to wait: a stretch at a time."""
     ascii_sign = any(c in text and any(sign in text for sign in signs) for c, signs in _ASCII_SIGNS.items())
-    if not ascii_sign and (text.isascii() or not _hides(set(text), text)):
-        return None
+    if not ascii_sign:
+        if text.isascii():
+            return None
+        for low in range(0, len(text), _STRETCH):
+            # What stands beside a character may stand in the next stretch.
+            if _hides(set(text[low : low + _STRETCH]), text, max(0, low - 1), low + _STRETCH + 1):
+                break
+            yield
+        else:
+            return None
     pieces: list[str] = []
     here, there = [0], [0]
-    at = length = 0
-    for found in _HIDDEN.finditer(text):
-        plain = _plain(found)
-        if plain == found[0]:
-            continue
-        pieces += text[at : found.start()], plain
-        length += found.start() - at
-        here += length, length + len(plain)
-        there += found.span()
-        length += len(plain)
-        at = found.end()
+    at = length = done = 0
+    while done < len(text):
+        stop = done + _STRETCH
+        for found in _HIDDEN.finditer(text, done, stop + _LONGEST):
+            if found.start() >= stop:
+                break
+            done = found.end()
+            plain = _plain(found)
+            if plain == found[0]:
+                continue
+            pieces += text[at : found.start()], plain
+            length += found.start() - at
+            here += length, length + len(plain)
+            there += found.span()
+            length += len(plain)
+            at = found.end()
+        done = max(done, stop)
+        yield
     pieces.append(text[at:])
     return Normalised("".join(pieces), here, there) if at else None
 
 
-def _hides(characters: set[str], text: str) -> bool:
-    """Is there a character that hides, in itself or by what it stands beside?"""
+def _hides(characters: set[str], text: str, start: int, end: int) -> bool:
+    """Is there a character that hides, in itself or by what it stands beside, from `start` to `end`?"""
     if not characters.isdisjoint(_IN_ITSELF):
         return True
-    return not characters.isdisjoint(_BESIDE_OTHERS) and _BESIDE.search(text) is not None
+    return not characters.isdisjoint(_BESIDE_OTHERS) and _BESIDE.search(text, start, end) is not None
 
 
 def _plain(found: regex.Match[str]) -> str:

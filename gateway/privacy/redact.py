@@ -11,24 +11,28 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import regex
 
 from gateway.chat import Nature, Path
 from gateway.errors import ConfigError, PolicyViolation
 from gateway.privacy import formats
-from gateway.privacy.entities import ENTITIES, REDACTED_IN_ANSWERS, Entity
-from gateway.privacy.json_run import JsonRun, SniffRun
-from gateway.privacy.normalise import normalise
+from gateway.privacy.entities import ENTITIES, MODEL_ONLY, REDACTED_IN_ANSWERS, Entity
+from gateway.privacy.hiding import apart, edits_of, found_in_steps, hiding, noted, read, run_for
+from gateway.privacy.model import ActionOf, Known, joined, masked
+from gateway.privacy.model_run import ModelRun
 from gateway.privacy.plan import Action
-from gateway.privacy.rules import Rules
-from gateway.privacy.scanner import Edit, Scan, Span, TextRun, apply, compile_rules, find, plan_for
+from gateway.privacy.scanner import Scan, Span, apply, compile_rules, plan_for
+from gateway.privacy.sentences import page, pieces
 from gateway.privacy.vault import Vault
+from gateway.privacy.walk import Classify, strings, texts_of, walk
 
-Classify = Callable[[Path, str], Nature]
+__all__ = ["Classify", "answer_scan", "redact_request", "restore_body"]
+
 # How often an entity, by name, met an action. An allowed one is not counted.
 Findings = Counter[tuple[str, Action]]
 
@@ -36,9 +40,6 @@ REQUEST_RULES = compile_rules(ENTITIES)
 ANSWER_RULES = compile_rules(tuple(e for e in ENTITIES if e.kind in REDACTED_IN_ANSWERS))
 
 _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
-_ESCAPE_OR_QUOTE = regex.compile(r'[\\"]').search
-# No number below nine digits is an identifier that we know of.
-_SMALLEST_NUMBER = 10**8
 
 
 class Actions:
@@ -59,7 +60,7 @@ class Actions:
         allowed: Callable[[str], bool] | None = None,
     ) -> None:
         for name in by_name or ():
-            if all(name != entity.name for entity in entities):
+            if all(name != entity.name for entity in (*entities, *MODEL_ONLY)):
                 raise ConfigError(f"no entity is called {name}")
         self._by_name = dict(by_name or {})
         self.allowed = allowed
@@ -74,31 +75,53 @@ class Actions:
 DEFAULT_ACTIONS = Actions()
 
 
+class Scanned(NamedTuple):
+    """What the rules find in a text: what acts, and what is only flagged."""
+
+    acting: list[Span]
+    flagged: list[Span]
+
+
+class Ahead(NamedTuple):
+    """What is known of a request's texts before it is redacted.
+
+    `read` is what a model found in every page of every value, None without one. `scanned` is what rules found
+    in the long texts, by left context and text.
+    """
+
+    read: Known | None = None
+    scanned: Mapping[tuple[str, str], Scanned] = MappingProxyType({})
+
+
+NOTHING_AHEAD = Ahead()
+
+
 def redact_request(
     body: dict[str, Any],
     classify: Classify,
     vault: Vault,
     names: AbstractSet[str] = frozenset(),
     actions: Actions = DEFAULT_ACTIONS,
+    ahead: Ahead = NOTHING_AHEAD,
 ) -> Findings:
     """Hide what the policy wants hidden, in place.
 
     `names` are keys that need no look, because the dialect gave them. Raises PolicyViolation with the entity
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
-    for _, text in _strings(body, classify, ()):
+    for _, text in strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
             vault.hosts.update(host.lower() for host in _HOST.findall(text))
     if vault.format != "synthetic":
-        return _redact(body, classify, vault, names, actions)
+        return _redact(body, classify, vault, names, actions, ahead)
     original = copy.deepcopy(body)
     changed: list[tuple[str, Nature, str]] = []
-    found = _redact(body, classify, vault, names, actions, changed=changed)
+    found = _redact(body, classify, vault, names, actions, ahead, changed=changed)
     if spoilt := _not_reversible(changed, vault):
         body.clear()
         body.update(original)
-        found = _redact(body, classify, vault, names, actions, spoilt)
+        found = _redact(body, classify, vault, names, actions, ahead, spoilt)
     return found
 
 
@@ -111,7 +134,7 @@ def _not_reversible(changed: Iterable[tuple[str, Nature, str]], vault: Vault) ->
     spoilt: set[str] = set()
     for text, nature, made in changed:
         scan = answer_scan(vault)
-        if apply(made, _edits(scan, made, nature, "")) != text and not scan.withheld:
+        if apply(made, edits_of(scan, made, nature, "")) != text and not scan.withheld:
             spoilt.add(text)
     return spoilt
 
@@ -122,6 +145,7 @@ def _redact(
     vault: Vault,
     names: AbstractSet[str],
     actions: Actions,
+    ahead: Ahead,
     spoilt: AbstractSet[str] = frozenset(),
     changed: list[tuple[str, Nature, str]] | None = None,
 ) -> Findings:
@@ -141,18 +165,26 @@ def _redact(
         return vault.hide(entity, value, stand_ins)
 
     scan = Scan(plan_for(actions.rules, None), hide)
-    noted = Scan(plan_for(actions.flagged, None), lambda entity, _: entity.name) if actions.flagged else None
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
+        return alter(text, path, nature, context, read(text, nature, ahead.read))
+
+    def alter(text: str, path: Path, nature: Nature, context: str, by_model: list[Span]) -> str:
         nonlocal here, stand_ins
         here = path
         stand_ins = text not in spoilt
-        edits = _hiding(scan, actions.rules, text, nature, context)
-        if noted is not None:
-            flagged = _hiding(noted, actions.flagged, text, nature, context)
-            for edit in _apart(flagged, edits):
-                if actions.allowed is None or not actions.allowed(text[edit.start : edit.end]):
-                    found[edit.text.strip('"'), "flag"] += 1
+        known = ahead.scanned.get((context, text)) if nature == "text" else None
+        acting = [span for span in by_model if actions.of(span.entity) in ("redact", "block")]
+        edits = hiding(scan, actions.rules, text, nature, context, known and known.acting, acting)
+        flagged: list[Span] = []
+        if actions.flagged:
+            flagged = known.flagged if known else noted(actions.flagged, text, nature, context)
+        if by_model:
+            of_model = [span for span in by_model if actions.of(span.entity) == "flag"]
+            flagged = joined(flagged, of_model, text)
+        for span in apart(flagged, edits):
+            if actions.allowed is None or not actions.allowed(text[span.start : span.end]):
+                found[span.entity.name, "flag"] += 1
         if not edits:
             return text
         made = apply(text, edits)
@@ -160,7 +192,10 @@ def _redact(
             changed.append((text, nature, made))
         return made
 
-    _walk(body, classify, (), change, names)
+    def rename(key: str, path: Path) -> str:
+        return key if key in names else alter(key, path, "text", "", [])
+
+    walk(body, classify, (), change, rename)
     return found
 
 
@@ -173,66 +208,6 @@ def _written(path: Path, names: AbstractSet[str]) -> str:
         else:
             place += f".{step if step in names else '*'}"
     return place.lstrip(".") or "the body"
-
-
-def _hiding(scan: Scan, rules: Rules, text: str, nature: Nature, context: str) -> list[Edit]:
-    """What is to be changed in a text of a request."""
-    if nature == "text":
-        lead = len(context)
-        spans = [Span(s.start - lead, s.end - lead, s.entity) for s in find(context + text, rules, lead)]
-        spans = _united(spans, _in_disguise(rules, text, context))
-        edits = [Edit(s.start, s.end, scan.replace(s.entity, text[s.start : s.end])) for s in spans]
-    else:
-        edits = _edits(scan, text, nature, context)
-        # What holds an escape or a quote was looked at decoded, or is not one string.
-        disguised = [s for s in _in_disguise(rules, text, "") if not _ESCAPE_OR_QUOTE(text, s.start, s.end)]
-        for span in _apart(disguised, list(edits)):
-            edits.append(Edit(span.start, span.end, scan.replace(span.entity, text[span.start : span.end])))
-        edits.sort()
-    # What is allowed was replaced by itself.
-    return [e for e in edits if e.text.strip('"') != text[e.start : e.end].strip('"')]
-
-
-def _in_disguise(rules: Rules, text: str, context: str) -> list[Span]:
-    """What is found only once hidden characters are plain."""
-    normal = normalise(text)
-    if normal is None:
-        return []
-    lead = len(context)
-    spans = []
-    for found in find(context + normal.text, rules, lead):
-        start, end = normal.original(found.start - lead, found.end - lead)
-        if text[start:end] != normal.text[found.start - lead : found.end - lead]:
-            spans.append(Span(start, end, found.entity))
-    return spans
-
-
-_Piece = TypeVar("_Piece", Edit, Span)
-
-
-def _apart(pieces: Iterable[_Piece], others: Sequence[Edit]) -> Iterator[_Piece]:
-    """The pieces that overlap none of the others; both ascend."""
-    at = 0
-    for piece in pieces:
-        while at < len(others) and others[at].end <= piece.start:
-            at += 1
-        if at == len(others) or others[at].start >= piece.end:
-            yield piece
-
-
-def _united(spans: list[Span], more: list[Span]) -> list[Span]:
-    """Both, ascending; of two that overlap one span, as the longer of them."""
-    if not more:
-        return spans
-    united: list[Span] = []
-    for span in sorted([*spans, *more], key=lambda s: (s.start, -s.end)):
-        if united and span.start < united[-1].end:
-            last = united[-1]
-            longer = span if span.end - span.start > last.end - last.start else last
-            united[-1] = Span(last.start, max(last.end, span.end), longer.entity)
-        else:
-            united.append(span)
-    return united
 
 
 def answer_scan(vault: Vault) -> Scan:
@@ -248,68 +223,65 @@ def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
     """Make a whole answer safe and whole, in place."""
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
-        edits = _edits(scan, text, nature, context)
+        edits = edits_of(scan, text, nature, context)
         return apply(text, edits) if edits else text
 
-    _walk(body, classify, (), change)
+    walk(body, classify, (), change, lambda key, path: change(key, path, "text", ""))
 
 
-def _edits(scan: Scan, text: str, nature: Nature, context: str) -> list[Edit]:
-    """What a run of that nature changes in a whole text. JSON brings its own context, its keys."""
-    run: TextRun | JsonRun | SniffRun
-    if nature == "text":
-        run = TextRun(scan, context)
-    else:
-        run = JsonRun(scan) if nature == "json" else SniffRun(scan)
-    run.feed(text)
-    run.flush()
-    return run.edits
+def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list[ModelRun]:
+    """As `restore_body`, where a model reads too: first the runs of the texts, which are to be answered."""
+    runs: list[ModelRun] = []
+
+    def run(text: str, path: Path, nature: Nature, context: str) -> str:
+        runs.append(ModelRun(run_for(scan, nature, context), nature, scan, action))
+        runs[-1].feed(text)
+        runs[-1].flush()
+        return text
+
+    walk(body, classify, (), run, lambda key, path: key)
+    return runs
 
 
-def _strings(node: Any, classify: Classify, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every string that is not kept, keys included, in document order."""
-    if isinstance(node, str):
-        if classify(path, str(node)) != "keep":
-            yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield path, key
-            yield from _strings(value, classify, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _strings(value, classify, (*path, index))
+def restore_read(body: Any, classify: Classify, scan: Scan, runs: Iterable[ModelRun]) -> None:
+    """Then the changes, in place. Raises PolicyViolation for what the policy blocks."""
+    if scan.blocked is not None:
+        raise PolicyViolation(f"the answer holds {scan.blocked.entity.name}, which the policy blocks")
+    following = iter(runs)
+
+    def change(text: str, path: Path, nature: Nature, context: str) -> str:
+        return apply(text, next(following).edits)
+
+    def rename(key: str, path: Path) -> str:
+        return apply(key, edits_of(scan, key, "text", ""))
+
+    walk(body, classify, (), change, rename)
 
 
-Change = Callable[[str, Path, Nature, str], str]
+def pages_of(body: Any, classify: Classify, actions: Actions | None) -> Iterator[tuple[str, str]]:
+    """What a model is to read of a request: each page of its values, as it stands and as it may be shown.
+
+    With `actions`, what the rules hide is not shown.
+    """
+    scan = actions and Scan(plan_for(actions.rules, None), formats.label_only)
+    for text, nature, context in texts_of(body, classify):
+        found = pieces(text, nature, page)
+        taken: list[tuple[int, int]] = []
+        if scan and actions and found:
+            taken = [(e.start, e.end) for e in hiding(scan, actions.rules, text, nature, context)]
+        for each in found:
+            yield each.text, masked(each, taken)
 
 
-def _walk(
-    node: Any, classify: Classify, path: Path, change: Change, names: AbstractSet[str] = frozenset()
-) -> Any:
-    """Change strings in place, depth first in document order; what stands in the node's place."""
-    if isinstance(node, str):
-        nature = classify(path, node)
-        if nature == "keep":
-            return node
-        key = path[-1] if path else ""
-        return change(node, path, nature, f"{key}: " if isinstance(key, str) else "")
-    if isinstance(node, dict):
-        renamed = False
-        items: dict[str, Any] = {}
-        for key, value in node.items():
-            value = _walk(value, classify, (*path, key), change, names)
-            written = key if key in names else change(key, path, "text", "")
-            while written in items:  # one-way formats may write two keys alike
-                written += "'"
-            renamed |= written != key
-            items[written] = value
-        if renamed:  # order matters to prompt caches and to people, so it is all built anew
-            node.clear()
-        node.update(items)
-    elif isinstance(node, list):
-        for index, item in enumerate(node):
-            node[index] = _walk(item, classify, (*path, index), change, names)
-    elif isinstance(node, int) and not isinstance(node, bool) and abs(node) >= _SMALLEST_NUMBER:
-        changed = _walk(str(node), classify, path, change, names)
-        return node if changed == str(node) else changed
-    return node
+def scan_in_steps(
+    body: Any, classify: Classify, actions: Actions, longest: int
+) -> Generator[None, None, dict[tuple[str, str], Scanned]]:
+    """What the rules find in the texts that are longer, a stretch at a time."""
+    scanned: dict[tuple[str, str], Scanned] = {}
+    for text, nature, context in texts_of(body, classify):
+        if nature == "text" and len(text) > longest and (context, text) not in scanned:
+            found = scanned[context, text] = Scanned([], [])
+            yield from found_in_steps(actions.rules, text, context, found.acting)
+            if actions.flagged:
+                yield from found_in_steps(actions.flagged, text, context, found.flagged)
+    return scanned
