@@ -12,7 +12,7 @@ import regex
 
 from gateway.chat import Nature
 from gateway.privacy.entities import Entity
-from gateway.privacy.json_run import JsonRun, SniffRun
+from gateway.privacy.json_run import JsonRun, SniffRun, decoded, looks_like_json
 from gateway.privacy.model import Known, joined, spans_of
 from gateway.privacy.normalise import normalise_in_steps
 from gateway.privacy.plan import plan_for
@@ -66,8 +66,12 @@ def hiding(
     else:
         edits = edits_of(scan, text, nature, context)
         more = joined(list(apart(_disguised_in_json(rules, text), list(edits))), by_model, text)
+        is_json = nature == "json" or looks_like_json(text, final=True)
         for span in _beside(more, edits, text) if by_model else more:
-            edits.append(Edit(span.start, span.end, scan.replace(span.entity, text[span.start : span.end])))
+            value = text[span.start : span.end]
+            edits.append(
+                Edit(span.start, span.end, scan.replace(span.entity, decoded(value) if is_json else value))
+            )
         edits.sort()
     # What is allowed was replaced by itself.
     return [e for e in edits if e.text.strip('"') != text[e.start : e.end].strip('"')]

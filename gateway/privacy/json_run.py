@@ -27,6 +27,7 @@ STEP = regex.compile(
 )
 _HIGH_SURROGATE = regex.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}")
 _LOW_SURROGATE = regex.compile(r"\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_ESCAPE = regex.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?\\(?:u[0-9a-fA-F]{4}|[^u])")
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 # `{` alone is no JSON yet (a template says "{name}"), nor is `[` (a placeholder says "[EMAIL_1]", a citation
 # "[1] ", a link "[[1]](…)").
@@ -49,6 +50,11 @@ def unescape(raw: str) -> str:
     if len(raw) == 6:
         return chr(int(raw[2:], 16))
     return chr(0x10000 + ((int(raw[2:6], 16) & 0x3FF) << 10) + (int(raw[8:], 16) & 0x3FF))
+
+
+def decoded(raw: str) -> str:
+    """A stretch of a JSON string as it reads."""
+    return _ESCAPE.sub(lambda found: unescape(found[0]), raw) if "\\" in raw else raw
 
 
 def looks_like_json(text: str, final: bool) -> bool | None:

@@ -91,11 +91,13 @@ def answer_action(entity: Entity) -> Action:
 
 def spans_of(piece: Piece, found: Sequence[Finding], text: str, nature: Nature) -> Iterator[Span]:
     """The findings as spans of the whole text, ascending; not of what is a placeholder in it."""
+    places = piece.places
     for finding in sorted(found):
-        start, end = piece.places[finding.start], piece.places[finding.end]
+        start, end = places[finding.start], places[finding.end]
         taken = [each.span() for each in _PLACEHOLDER.finditer(text, start, end)]
         if nature != "text":
-            taken = sorted([*taken, *(each.span() for each in _ESCAPED.finditer(text, start, end))])
+            special = _ESCAPED.finditer(piece.text, finding.start, finding.end)
+            taken = sorted([*taken, *((places[each.start()], places[each.end()]) for each in special)])
         yield from beside([Span(start, end, row(finding.name))], taken, text)
 
 

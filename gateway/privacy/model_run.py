@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from gateway.chat import Nature
-from gateway.privacy.json_run import JsonRun, SniffRun
+from gateway.privacy.json_run import JsonRun, SniffRun, decoded
 from gateway.privacy.model import ActionOf, Finding, beside, masked, spans_of
 from gateway.privacy.scanner import Blocked, Edit, Scan, TextRun
 from gateway.privacy.search import Span
@@ -153,7 +153,8 @@ class ModelRun:
             if self._action(entity) == "block":
                 scan.blocked = Blocked(entity, base + start, base + end)
                 break
-            edits.append(Edit(base + start, base + end, scan.replace(entity, text[start:end])))
+            value = text[start:end] if self._nature == "text" else decoded(text[start:end])
+            edits.append(Edit(base + start, base + end, scan.replace(entity, value)))
             scan.redacted += 1
         return edits
 

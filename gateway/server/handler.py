@@ -18,12 +18,16 @@ from aiohttp import web
 from gateway.access.keys import Caller, identify
 from gateway.config import Provider
 from gateway.dialects.dialect import Dialect, Head
-from gateway.privacy.redact import answer_scan, redact_request
+from gateway.guard.policy import Policy, Wishes, choose
+from gateway.privacy.entities import resolve
+from gateway.privacy.model import ActionOf, answer_action
+from gateway.privacy.redact import DEFAULT_ACTIONS, answer_scan, redact_request
 from gateway.privacy.vault import Vault
 from gateway.providers import catalog
-from gateway.server import outgoing
+from gateway.server import models, outgoing
 from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.call import CALL, GATEWAY, Gateway
+from gateway.server.reading import AnswerReader, look_ahead
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,7 +65,10 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
     began_at = perf_counter()
     vault = Vault()
     classify = dialect.classifier(chat.json_output)
-    found = redact_request(chat.body, classify, vault, dialect.field_names)
+    policy = _policy(gateway, request)
+    reader = models.required(gateway.model) if policy.detection != "real-time" else None
+    ahead = await look_ahead(chat.body, classify, DEFAULT_ACTIONS, reader)
+    found = redact_request(chat.body, classify, vault, dialect.field_names, ahead=ahead)
     call.entities = {name: count for (name, _), count in found.items()}
     call.detection_s = perf_counter() - began_at
     scan = answer_scan(vault)
@@ -74,6 +81,7 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
         client=dialect,
         outgoing=outgoing.prepare(chat, dialect, provider, model, caller, request.headers),
         scan=scan,
+        reader=AnswerReader(reader, _action(policy)) if reader and policy.detection == "thorough" else None,
         head=Head(
             call.id,
             chat.model,
@@ -89,6 +97,18 @@ async def _handle(request: web.Request, dialect: Dialect, stream: bool | None) -
     finally:
         call.restored, call.redacted = scan.restored, scan.redacted
         call.unresolved, call.withheld = scan.unresolved, scan.withheld
+
+
+def _policy(gateway: Gateway, request: web.Request) -> Policy:
+    config = gateway.config
+    policy = next((each for each in config.policies if each.name == "default"), Policy("default"))
+    wishes = Wishes(mode=request.headers.get(f"{config.server.header_prefix}-Mode", ""))
+    return choose(wishes, {"default": policy}, ["default"], may_loosen=False)
+
+
+def _action(policy: Policy) -> ActionOf:
+    named = {name: action for word, action in policy.answer.items() for name in resolve(word)}
+    return lambda entity: named.get(entity.name) or answer_action(entity)
 
 
 def _authorized(gateway: Gateway, caller: Caller, model: str, named: str | None) -> tuple[Provider, str]:
