@@ -57,6 +57,8 @@ _BESIDE = re.compile(
     rf"(?<=[0-9)])[{_SPACES}{_HYPHENS}][0-9(]|(?<=[A-Za-z0-9@])[{_LOOKALIKE}]|[{_LOOKALIKE}](?=[A-Za-z0-9@])"
 )
 _STRETCH = 4096
+_WINDOW = 65_536  # signs are quicker to look for
+_LONGEST_SIGN = 8
 # How far a replacement reaches beyond its first character, and what it looks at behind it.
 _LONGEST = 160
 _DOT_WORD = "[A-Za-z0-9-]{1,63} [dD][oO][tT] [A-Za-z]"
@@ -106,7 +108,12 @@ def normalise(text: str) -> Normalised | None:
 
 def normalise_in_steps(text: str) -> Generator[None, None, Normalised | None]:
     """The same for a text so long that others would have to wait: a stretch at a time."""
-    ascii_sign = any(c in text and any(sign in text for sign in signs) for c, signs in _ASCII_SIGNS.items())
+    ascii_sign = False
+    for low in range(0, len(text), _WINDOW):
+        if low:
+            yield
+        if ascii_sign := _shows(text[low : low + _WINDOW + _LONGEST_SIGN]):
+            break
     if not ascii_sign:
         if text.isascii():
             return None
@@ -139,6 +146,11 @@ def normalise_in_steps(text: str) -> Generator[None, None, Normalised | None]:
         yield
     pieces.append(text[at:])
     return Normalised("".join(pieces), here, there) if at else None
+
+
+def _shows(text: str) -> bool:
+    """Is there a sign in ASCII?"""
+    return any(c in text and any(sign in text for sign in signs) for c, signs in _ASCII_SIGNS.items())
 
 
 def _hides(characters: set[str], text: str, start: int, end: int) -> bool:
