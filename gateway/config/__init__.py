@@ -12,12 +12,13 @@ from gateway.config.loopback import is_loopback
 from gateway.config.reading import decode, from_environment, load
 from gateway.config.secret import Secret
 from gateway.config.summary import explain
-from gateway.config.tables import Config, Key, Provider, Server, Timeouts
+from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
 from gateway.providers.proxies import Proxies
 
 __all__ = [
     "Config",
     "Key",
+    "Model",
     "Provider",
     "Proxies",
     "Secret",

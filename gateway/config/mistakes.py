@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
-from gateway.config.tables import Config, Key, Provider, Server, Table, Timeouts
+from gateway.config.tables import Config, Key, Model, Provider, Server, Table, Timeouts
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
 from gateway.privacy import custom
 from gateway.privacy.entities import UnknownEntity, resolve
+from gateway.privacy.model import meaning
 from gateway.providers import catalog, endpoints
 
 _Mistake = tuple[str, str]
@@ -75,6 +76,7 @@ _TABLES = {
     "[providers.timeouts]": Timeouts,
     "[[keys]]": Key,
     "[[policies]]": Policy,
+    "[model]": Model,
 }
 
 
@@ -135,6 +137,10 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
     for at, policy in enumerate(config.policies):
         for place, what in _mistakes_of_policy(policy):
             yield f"policies[{at}].{place}", what
+        if policy.detection != "real-time" and config.model is None:
+            yield f"policies[{at}].detection", f"{policy.detection} needs a model: add a [model] table"
+    if config.model is not None:
+        yield from _mistakes_of_model(config.model)
     yield from _twice("policies", "name", [each.name for each in config.policies])
     yield from _twice("keys", "name", [each.name for each in config.keys])
     yield from _twice("keys", "secret", [each.secret for each in config.keys])
@@ -177,6 +183,20 @@ def _mistakes_of_policy(policy: Policy) -> Iterator[_Mistake]:
         custom.allowed(policy.allow, policy.allow_patterns)
     except ConfigError as error:
         yield error.param or "patterns", error.message
+
+
+def _mistakes_of_model(model: Model) -> Iterator[_Mistake]:
+    if model.kind == "spacy" and not model.path:
+        yield "model.path", "missing option: the spaCy pipeline, a package's name or a folder"
+    if model.kind == "presidio" and not model.url:
+        yield "model.url", "missing option: where the Presidio analyzer is, such as http://127.0.0.1:5002"
+    elif model.kind == "presidio" and (problem := _url_mistake(model.url)):
+        yield "model.url", problem
+    for label, word in model.labels.items():
+        try:
+            meaning(label, model.labels)
+        except UnknownEntity as error:
+            yield f"model.labels.{label}", f"{word!r}: {error}"
 
 
 def _misplaced(provider: Provider) -> Iterator[_Mistake]:

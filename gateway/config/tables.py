@@ -86,8 +86,27 @@ class Key(Table, frozen=True):
     may_loosen: bool = False
 
 
+class Model(Table, frozen=True):
+    """A named-entity model of the user's, for `detection = "balanced"` and `"thorough"`.
+
+    `path` is a spaCy pipeline: a package's name or a folder. `url` is a Presidio analyzer. `labels` say what
+    the model's own labels stand for, an empty word that they mean nothing personal.
+    """
+
+    kind: Literal["spacy", "presidio"]
+    path: str = ""
+    url: str = ""
+    language: str = "en"
+    timeout_s: Seconds = 10.0
+    min_score: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    on_error: Literal["refuse", "rules"] = "refuse"
+    send_raw: bool = False
+    labels: dict[str, str] = {}
+
+
 class Config(Table, frozen=True):
     server: Server = Server()
     providers: list[Provider] = []
     keys: list[Key] = []
     policies: list[Policy] = []
+    model: Model | None = None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from gateway.privacy.entities import ENTITIES, Entity, Kind, resolve
+from gateway.privacy.entities import ENTITIES, MODEL_ONLY, Entity, Kind, resolve
 from gateway.privacy.plan import Action
 from gateway.privacy.rules import Rules, compile_rules
 
@@ -41,7 +41,7 @@ def by_name(overrides: Mapping[str, Action]) -> dict[str, Action]:
     levels: list[dict[str, Action]] = [{}, {}, {}]
     for word, action in overrides.items():
         if word == "*":
-            level, names = 0, frozenset(entity.name for entity in ENTITIES)
+            level, names = 0, frozenset(entity.name for entity in (*ENTITIES, *MODEL_ONLY))
         else:
             level, names = (1 if word.lower() in _KINDS else 2), resolve(word)
         for name in names:
@@ -63,13 +63,15 @@ class Actions(NamedTuple):
     """Rules by what is done with a match. Made once a policy, not once a request.
 
     `acting` redact or block, `flagged` only count; `both` are all of them in the table's order. `by_name`
-    says what is done with an entity that is not redacted, `allowed` which values are never a finding.
+    says what is done with an entity that is not redacted, `of` with any; `allowed` tells values that are
+    never a finding.
     """
 
     acting: Rules
     flagged: Rules
     both: Rules
     by_name: Mapping[str, Action]
+    of: Callable[[Entity], Action]
     allowed: Callable[[str], bool] | None = None
 
 
@@ -89,18 +91,21 @@ def actions(
     own = {entity.name for entity in more}
     given = by_name({word: action for word, action in overrides.items() if word not in own})
     given |= {word: action for word, action in overrides.items() if word in own}
+
+    def of(entity: Entity) -> Action:
+        action = given.get(entity.name) or defaults[entity.kind]
+        return "flag" if monitor and action != "allow" else action
+
     acting: list[Entity] = []
     flagged: list[Entity] = []
     both: list[Entity] = []
     done: dict[str, Action] = {}
     for entity in (*more, *ENTITIES):
-        action = given.get(entity.name) or defaults[entity.kind]
+        action = of(entity)
         if action == "allow":
             continue
-        if monitor:
-            action = "flag"
         both.append(entity)
         (flagged if action == "flag" else acting).append(entity)
         if action != "redact":
             done[entity.name] = action
-    return Actions(compile_rules(acting), compile_rules(flagged), compile_rules(both), done, allowed)
+    return Actions(compile_rules(acting), compile_rules(flagged), compile_rules(both), done, of, allowed)

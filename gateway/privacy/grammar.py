@@ -57,7 +57,15 @@ _OPENINGS: tuple[tuple[str, ...], ...] = (
     ("&", "[Ll]", "[SsBb]"),
     (r"\\", "[Uu]", "0", "0", "5", "[Bb]"),
 )
-_MAY_OPEN = regex.compile(r"[\[［【]|%5[Bb]|&[#lL]|\\[uU]005[bB]").search
+# Searching for one character is quicker than anything; only behind it the rest is looked for.
+_MAY_OPEN = {
+    "[": ("[",),
+    "%": ("%5B", "%5b"),
+    "&": ("&#", "&l", "&L"),
+    "\\": ("\\u005", "\\U005"),
+    "［": ("［",),
+    "【": ("【",),
+}
 _JSON_ESCAPE = regex.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", regex.DOTALL)
 _DEEPEST = 8
 
@@ -136,15 +144,19 @@ def written_like(found: regex.Match[str], value: str) -> str:
     return value + suffix if suffix else value
 
 
+def _may_open(text: str) -> bool:
+    return any(c in text and any(sign in text for sign in signs) for c, signs in _MAY_OPEN.items())
+
+
 def lookalikes(text: str) -> Iterator[tuple[str, str]]:
     """The identities of all that the grammar would take for a placeholder, whatever its label.
 
     Those behind JSON escapes count too: a string may be looked at decoded, or decoded twice.
     """
-    if not _MAY_OPEN(text) and "\\u" not in text:
+    if not _may_open(text) and "\\u" not in text:
         return
     for view in views(text):
-        if _MAY_OPEN(view):
+        if _may_open(view):
             for found in _ANY.finditer(view):
                 yield identity(found)
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import cache
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import regex
 
@@ -23,21 +24,21 @@ from gateway.errors import PolicyViolation
 from gateway.privacy import formats
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import Entity
-from gateway.privacy.findings import in_disguise, united
-from gateway.privacy.json_run import JsonRun, SniffRun
+from gateway.privacy.hiding import apart, edits_of, found_in_steps, hiding, noted, read, run_for
+from gateway.privacy.model import ActionOf, Known, joined, masked
+from gateway.privacy.model_run import ModelRun
 from gateway.privacy.plan import Action
-from gateway.privacy.rules import Rules
-from gateway.privacy.scanner import Edit, Scan, Span, TextRun, apply, find, plan_for
+from gateway.privacy.scanner import Scan, Span, apply, plan_for
+from gateway.privacy.sentences import page, pieces
 from gateway.privacy.vault import Vault
+from gateway.privacy.walk import Classify, strings, texts_of, walk
 
-Classify = Callable[[Path, str], Nature]
+__all__ = ["Classify", "answer_scan", "redact_request", "restore_body"]
+
 # How often an entity, by name, met an action. An allowed one is not counted.
 Findings = Counter[tuple[str, Action]]
 
 _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
-_ESCAPE_OR_QUOTE = regex.compile(r'[\\"]').search
-# No number below nine digits is an identifier that we know of.
-_SMALLEST_NUMBER = 10**8
 
 
 @cache
@@ -52,12 +53,42 @@ def in_answers() -> Actions:
     return actions({}, IN_ANSWERS)
 
 
+def counted(found: Findings) -> dict[str, int]:
+    """Findings by entity, whatever was done with them."""
+    counts: dict[str, int] = {}
+    for (name, _), count in found.items():
+        counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+class Scanned(NamedTuple):
+    """What the rules find in a text: what acts, and what is only flagged."""
+
+    acting: list[Span]
+    flagged: list[Span]
+
+
+class Ahead(NamedTuple):
+    """What is known of a request's texts before it is redacted.
+
+    `read` is what a model found in every page of every value, None without one. `scanned` is what rules found
+    in the long texts, by left context and text.
+    """
+
+    read: Known | None = None
+    scanned: Mapping[tuple[str, str], Scanned] = MappingProxyType({})
+
+
+NOTHING_AHEAD = Ahead()
+
+
 def redact_request(
     body: dict[str, Any],
     classify: Classify,
     vault: Vault,
     names: AbstractSet[str] = frozenset(),
     policy: Actions | None = None,
+    ahead: Ahead = NOTHING_AHEAD,
 ) -> Findings:
     """Hide what the policy wants hidden, in place.
 
@@ -65,28 +96,20 @@ def redact_request(
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
     policy = in_requests() if policy is None else policy
-    for _, text in _strings(body, classify, ()):
+    for _, text in strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
             vault.hosts.update(host.lower() for host in _HOST.findall(text))
     if vault.format != "synthetic":
-        return _redact(body, classify, vault, names, policy)
+        return _redact(body, classify, vault, names, policy, ahead)
     original = copy.deepcopy(body)
     changed: list[tuple[str, Nature, str]] = []
-    found = _redact(body, classify, vault, names, policy, changed=changed)
+    found = _redact(body, classify, vault, names, policy, ahead, changed=changed)
     if spoilt := _not_reversible(changed, vault):
         body.clear()
         body.update(original)
-        found = _redact(body, classify, vault, names, policy, spoilt)
+        found = _redact(body, classify, vault, names, policy, ahead, spoilt)
     return found
-
-
-def counted(found: Findings) -> dict[str, int]:
-    """Findings by entity, whatever was done with them."""
-    counts: dict[str, int] = {}
-    for (name, _), count in found.items():
-        counts[name] = counts.get(name, 0) + count
-    return counts
 
 
 def _not_reversible(changed: Iterable[tuple[str, Nature, str]], vault: Vault) -> set[str]:
@@ -98,7 +121,7 @@ def _not_reversible(changed: Iterable[tuple[str, Nature, str]], vault: Vault) ->
     spoilt: set[str] = set()
     for text, nature, made in changed:
         scan = answer_scan(vault)
-        if apply(made, _edits(scan, made, nature, "")) != text and not scan.withheld:
+        if apply(made, edits_of(scan, made, nature, "")) != text and not scan.withheld:
             spoilt.add(text)
     return spoilt
 
@@ -109,6 +132,7 @@ def _redact(
     vault: Vault,
     names: AbstractSet[str],
     policy: Actions,
+    ahead: Ahead,
     spoilt: AbstractSet[str] = frozenset(),
     changed: list[tuple[str, Nature, str]] | None = None,
 ) -> Findings:
@@ -120,25 +144,34 @@ def _redact(
     def hide(entity: Entity, value: str) -> str:
         if policy.allowed is not None and policy.allowed(value):
             return value
-        if policy.by_name.get(entity.name) == "block":
+        action = policy.of(entity)
+        if action == "block":
             place = _written(here, names)
             raise PolicyViolation(f"the policy refuses {entity.name}, found in {place}", param=place)
-        found[entity.name, "redact"] += 1
+        found[entity.name, action] += 1
         return vault.hide(entity, value, stand_ins)
 
     scan = Scan(plan_for(policy.acting, None), hide)
-    noted = Scan(plan_for(policy.flagged, None), lambda entity, _: entity.name) if policy.flagged else None
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
+        return alter(text, path, nature, context, read(text, nature, ahead.read))
+
+    def alter(text: str, path: Path, nature: Nature, context: str, by_model: list[Span]) -> str:
         nonlocal here, stand_ins
         here = path
         stand_ins = text not in spoilt
-        edits = _hiding(scan, policy.acting, text, nature, context)
-        if noted is not None:
-            flagged = _hiding(noted, policy.flagged, text, nature, context)
-            for edit in _apart(flagged, edits):
-                if policy.allowed is None or not policy.allowed(text[edit.start : edit.end]):
-                    found[edit.text.strip('"'), "flag"] += 1
+        known = ahead.scanned.get((context, text)) if nature == "text" else None
+        acting = [span for span in by_model if policy.of(span.entity) in ("redact", "block")]
+        edits = hiding(scan, policy.acting, text, nature, context, known and known.acting, acting)
+        flagged: list[Span] = []
+        if policy.flagged:
+            flagged = known.flagged if known else noted(policy.flagged, text, nature, context)
+        if by_model:
+            of_model = [span for span in by_model if policy.of(span.entity) == "flag"]
+            flagged = joined(flagged, of_model, text)
+        for span in apart(flagged, edits):
+            if policy.allowed is None or not policy.allowed(text[span.start : span.end]):
+                found[span.entity.name, "flag"] += 1
         if not edits:
             return text
         made = apply(text, edits)
@@ -146,7 +179,10 @@ def _redact(
             changed.append((text, nature, made))
         return made
 
-    _walk(body, classify, (), change, names)
+    def rename(key: str, path: Path) -> str:
+        return key if key in names else alter(key, path, "text", "", [])
+
+    walk(body, classify, (), change, rename)
     return found
 
 
@@ -159,37 +195,6 @@ def _written(path: Path, names: AbstractSet[str]) -> str:
         else:
             place += f".{step if step in names else '*'}"
     return place.lstrip(".") or "the body"
-
-
-def _hiding(scan: Scan, rules: Rules, text: str, nature: Nature, context: str) -> list[Edit]:
-    """What is to be changed in a text of a request."""
-    if nature == "text":
-        lead = len(context)
-        spans = [Span(s.start - lead, s.end - lead, s.entity) for s in find(context + text, rules, lead)]
-        spans = united(spans, in_disguise(text, rules, context))
-        edits = [Edit(s.start, s.end, scan.replace(s.entity, text[s.start : s.end])) for s in spans]
-    else:
-        edits = _edits(scan, text, nature, context)
-        # What holds an escape or a quote was looked at decoded, or is not one string.
-        disguised = [s for s in in_disguise(text, rules) if not _ESCAPE_OR_QUOTE(text, s.start, s.end)]
-        for span in _apart(disguised, list(edits)):
-            edits.append(Edit(span.start, span.end, scan.replace(span.entity, text[span.start : span.end])))
-        edits.sort()
-    # What is allowed was replaced by itself.
-    return [e for e in edits if e.text.strip('"') != text[e.start : e.end].strip('"')]
-
-
-_Piece = TypeVar("_Piece", Edit, Span)
-
-
-def _apart(pieces: Iterable[_Piece], others: Sequence[Edit]) -> Iterator[_Piece]:
-    """The pieces that overlap none of the others; both ascend."""
-    at = 0
-    for piece in pieces:
-        while at < len(others) and others[at].end <= piece.start:
-            at += 1
-        if at == len(others) or others[at].start >= piece.end:
-            yield piece
 
 
 def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
@@ -212,68 +217,65 @@ def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
     """Make a whole answer safe and whole, in place."""
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
-        edits = _edits(scan, text, nature, context)
+        edits = edits_of(scan, text, nature, context)
         return apply(text, edits) if edits else text
 
-    _walk(body, classify, (), change)
+    walk(body, classify, (), change, lambda key, path: change(key, path, "text", ""))
 
 
-def _edits(scan: Scan, text: str, nature: Nature, context: str) -> list[Edit]:
-    """What a run of that nature changes in a whole text. JSON brings its own context, its keys."""
-    run: TextRun | JsonRun | SniffRun
-    if nature in ("text", "signed"):
-        run = TextRun(scan, context, signed=nature == "signed")
-    else:
-        run = JsonRun(scan) if nature == "json" else SniffRun(scan)
-    run.feed(text)
-    run.flush()
-    return run.edits
+def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list[ModelRun]:
+    """As `restore_body`, where a model reads too: first the runs of the texts, which are to be answered."""
+    runs: list[ModelRun] = []
+
+    def run(text: str, path: Path, nature: Nature, context: str) -> str:
+        runs.append(ModelRun(run_for(scan, nature, context), nature, scan, action))
+        runs[-1].feed(text)
+        runs[-1].flush()
+        return text
+
+    walk(body, classify, (), run, lambda key, path: key)
+    return runs
 
 
-def _strings(node: Any, classify: Classify, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every string that is not kept, keys included, in document order."""
-    if isinstance(node, str):
-        if classify(path, str(node)) != "keep":
-            yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield path, key
-            yield from _strings(value, classify, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _strings(value, classify, (*path, index))
+def restore_read(body: Any, classify: Classify, scan: Scan, runs: Iterable[ModelRun]) -> None:
+    """Then the changes, in place. Raises PolicyViolation for what the policy blocks."""
+    if scan.blocked is not None:
+        raise PolicyViolation(f"the answer holds {scan.blocked.entity.name}, which the policy blocks")
+    following = iter(runs)
+
+    def change(text: str, path: Path, nature: Nature, context: str) -> str:
+        return apply(text, next(following).edits)
+
+    def rename(key: str, path: Path) -> str:
+        return apply(key, edits_of(scan, key, "text", ""))
+
+    walk(body, classify, (), change, rename)
 
 
-Change = Callable[[str, Path, Nature, str], str]
+def pages_of(body: Any, classify: Classify, policy: Actions | None) -> Iterator[tuple[str, str]]:
+    """What a model is to read of a request: each page of its values, as it stands and as it may be shown.
+
+    With a policy, what the rules hide is not shown.
+    """
+    scan = policy and Scan(plan_for(policy.acting, None), formats.label_only)
+    for text, nature, context in texts_of(body, classify):
+        found = pieces(text, nature, page)
+        taken: list[tuple[int, int]] = []
+        if scan and policy and found:
+            taken = [(e.start, e.end) for e in hiding(scan, policy.acting, text, nature, context)]
+        for each in found:
+            yield each.text, masked(each, taken)
 
 
-def _walk(
-    node: Any, classify: Classify, path: Path, change: Change, names: AbstractSet[str] = frozenset()
-) -> Any:
-    """Change strings in place, depth first in document order; what stands in the node's place."""
-    if isinstance(node, str):
-        nature = classify(path, node)
-        if nature == "keep":
-            return node
-        key = path[-1] if path else ""
-        return change(node, path, nature, f"{key}: " if isinstance(key, str) else "")
-    if isinstance(node, dict):
-        renamed = False
-        items: dict[str, Any] = {}
-        for key, value in node.items():
-            value = _walk(value, classify, (*path, key), change, names)
-            written = key if key in names else change(key, path, "text", "")
-            while written in items:  # one-way formats may write two keys alike
-                written += "'"
-            renamed |= written != key
-            items[written] = value
-        if renamed:  # order matters to prompt caches and to people, so it is all built anew
-            node.clear()
-        node.update(items)
-    elif isinstance(node, list):
-        for index, item in enumerate(node):
-            node[index] = _walk(item, classify, (*path, index), change, names)
-    elif isinstance(node, int) and not isinstance(node, bool) and abs(node) >= _SMALLEST_NUMBER:
-        changed = _walk(str(node), classify, path, change, names)
-        return node if changed == str(node) else changed
-    return node
+def scan_in_steps(
+    body: Any, classify: Classify, policy: Actions, longest: int
+) -> Generator[None, None, dict[tuple[str, str], Scanned]]:
+    """What the rules find in the texts that are longer, a stretch at a time."""
+    scanned: dict[tuple[str, str], Scanned] = {}
+    for text, nature, context in texts_of(body, classify):
+        if nature == "text" and len(text) > longest and (context, text) not in scanned:
+            found = scanned[context, text] = Scanned([], [])
+            yield from found_in_steps(policy.acting, text, context, found.acting)
+            if policy.flagged:
+                yield from found_in_steps(policy.flagged, text, context, found.flagged)
+    return scanned

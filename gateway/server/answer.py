@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any
 
 from aiohttp import web
 from msgspec import Struct
 
+from gateway.chat import Event
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.errors import InternalError, Overloaded, ProviderGarbage, SluiceError
@@ -17,8 +19,9 @@ from gateway.privacy.scanner import Scan
 from gateway.server import headers, telemetry
 from gateway.server.call import Call, Exchange, Gateway
 from gateway.server.outgoing import Outgoing
-from gateway.server.relay import Relay
-from gateway.stream import ResponseStream, whole
+from gateway.server.reading import AnswerReader, read_to_end, restore_whole
+from gateway.server.relay import ReadingRelay, Relay
+from gateway.stream import ResponseStream, listened, whole
 from gateway.wire.jsontext import encode, load
 
 _LARGEST_ANSWER_BYTES = 64 << 20
@@ -36,6 +39,7 @@ class Answering(Struct):
     outgoing: Outgoing
     scan: Scan
     head: Head
+    reader: AnswerReader | None = None
 
     @property
     def provider(self) -> Dialect:
@@ -66,13 +70,30 @@ async def respond(answering: Answering) -> web.Response:
     body = _answer_in(answering, body)
     call.usage = answering.provider.usage_of(body)
     if answering.is_same:
-        restore_body(body, answering.provider.classifier(chat.json_output), scan)
+        classify = answering.provider.classifier(chat.json_output)
+        if answering.reader is None:
+            restore_body(body, classify, scan)
+        else:
+            await restore_whole(body, classify, scan, answering.reader)
         if scan.restored or scan.redacted:
             answering.client.scrub(body)
     else:
-        events = whole(answering.provider.events_of(body), scan, answering.provider, chat.json_output)
+        events = await _told(answering, answering.provider.events_of(body))
         body = answering.client.body_of(events, answering.head)
     return web.Response(body=encode(body), content_type="application/json")
+
+
+async def _told(answering: Answering, said: Sequence[Event]) -> list[Event]:
+    """The events of a whole answer, made safe and whole for a client of another dialect."""
+    json_output, reader = answering.chat.json_output, answering.reader
+    if reader is None:
+        return whole(said, answering.scan, answering.provider, json_output)
+    stream, heard = listened(answering.scan, answering.provider, json_output, reader.action)
+    stream.feed_whole(said)
+    await read_to_end(stream, reader)
+    if stream.error is not None:
+        raise stream.error
+    return heard
 
 
 def _answer_in(answering: Answering, body: Any) -> dict[str, Any]:
@@ -124,8 +145,10 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         answering.client,
         answering.head,
         json_output=answering.chat.json_output,
+        model=answering.reader and answering.reader.action,
     )
-    relay = Relay(stream, asyncio.get_running_loop())
+    loop = asyncio.get_running_loop()
+    relay = ReadingRelay(stream, loop, answering.reader) if answering.reader else Relay(stream, loop)
     response = web.StreamResponse(
         headers={
             "content-type": _stream_type(answering),
@@ -168,6 +191,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         return response
     finally:
         opening.cancel()
+        relay.close()
         for exchange in exchanges:
             exchange.close()
         call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held

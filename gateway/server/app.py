@@ -26,7 +26,7 @@ from gateway.errors import (
     PermissionDenied,
     SluiceError,
 )
-from gateway.server import routes, telemetry
+from gateway.server import models, routes, telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
 from gateway.server.credentials import authentications
 from gateway.server.handler import Handler
@@ -202,7 +202,10 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 
 
 async def _close_upstream(app: web.Application) -> None:
-    await app[GATEWAY].upstream.close()
+    gateway = app[GATEWAY]
+    await gateway.upstream.close()
+    if gateway.model is not None:
+        await gateway.model.close()
 
 
 # --- running it -------------------------------------------------------------------------------------------
@@ -214,7 +217,9 @@ def upstream_for(config: Config, proxies: Proxies) -> Upstream:
 
 async def start(config: Config, proxies: Proxies) -> tuple[web.AppRunner, int]:
     """Listen; the runner to clean up and the port (the configured one, or the one given for port 0)."""
+    model = await models.load(config.model) if config.model is not None else None
     app = create(config, upstream_for(config, proxies))
+    app[GATEWAY].model = model
     # A client that goes away cancels its handler, and with it the provider call.
     runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=10.0)
     await runner.setup()

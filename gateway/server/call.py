@@ -12,6 +12,7 @@ from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
 from gateway.server.credentials import Authentication
+from gateway.server.models import Reader
 from gateway.server.protection import Protections
 from gateway.wire.http1 import ResponseHead
 
@@ -96,6 +97,7 @@ class Gateway:
     upstream: Upstream
     protections: Protections
     authentications: dict[str, Authentication] = field(default_factory=dict)
+    model: Reader | None = None
     ready: bool = True
 
 

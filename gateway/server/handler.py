@@ -23,9 +23,12 @@ from gateway.dialects.dialect import Dialect, Head
 from gateway.errors import NotFound
 from gateway.privacy.redact import answer_scan, counted, redact_request
 from gateway.providers import catalog
-from gateway.server import outgoing
+from gateway.server import models, outgoing
 from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.call import CALL, GATEWAY, Gateway
+from gateway.server.models import Reader
+from gateway.server.protection import Protection
+from gateway.server.reading import AnswerReader, look_ahead
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -79,13 +82,11 @@ async def _handle(
     vault = protection.vault(
         secret.reveal().encode() if secret else None, call.key or "", lasting=_is_kept(chat.body, dialect)
     )
-    found = redact_request(
-        chat.body,
-        dialect.classifier(chat.json_output),
-        vault,
-        dialect.field_names,
-        protection.request,
-    )
+    classify = dialect.classifier(chat.json_output)
+    detection = protection.policy.detection
+    reader = models.required(gateway.model) if detection != "real-time" else None
+    ahead = await look_ahead(chat.body, classify, protection.request, reader)
+    found = redact_request(chat.body, classify, vault, dialect.field_names, protection.request, ahead)
     call.entities = counted(found)
     call.detection_s = perf_counter() - began_at
     scan = answer_scan(vault, protection.answer)
@@ -103,6 +104,7 @@ async def _handle(
         client=dialect,
         outgoing=sent,
         scan=scan,
+        reader=_answer_reader(reader, protection),
         head=Head(
             call.id,
             chat.model,
@@ -125,6 +127,14 @@ def _authorized(gateway: Gateway, caller: Caller, model: str, named: str | None)
     """The provider that serves the model to this caller, and the model's name there."""
     providers = catalog.allowed(gateway.config.providers, caller.key, named)
     return catalog.route(model, providers, caller.key)
+
+
+def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReader | None:
+    """The model reads answers too where the policy is thorough; to monitor, nothing may wait for it."""
+    policy = protection.policy
+    if reader is None or policy.detection != "thorough" or policy.enforcement == "monitor":
+        return None
+    return AnswerReader(reader, protection.answer.of)
 
 
 def _is_kept(body: dict[str, Any], dialect: Dialect) -> bool:

@@ -19,6 +19,7 @@ from gateway.chat import Event
 from gateway.errors import InternalError, SluiceError
 from gateway.server import telemetry
 from gateway.server.call import Exchange
+from gateway.server.reading import AnswerReader
 from gateway.stream import ResponseStream
 
 # What a provider may say before its first real event (comments); more is dropped.
@@ -100,6 +101,9 @@ class Relay:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
 
+    def close(self) -> None:
+        """Nobody waits for the answer any more."""
+
     # Called from the handler.
 
     async def _sleep(self, timeout_s: float | None) -> None:
@@ -150,3 +154,52 @@ class Relay:
 
     def _is_quiet(self, keepalive_s: float) -> bool:
         return not self.stream.ended and not self._paused and self._loop.time() - self.sent_at >= keepalive_s
+
+
+class ReadingRelay(Relay):
+    """A relay whose answer a model reads, sentence by sentence, each as soon as it is there."""
+
+    __slots__ = ("_reader", "_reading")
+
+    def __init__(self, stream: ResponseStream, loop: asyncio.AbstractEventLoop, reader: AnswerReader) -> None:
+        super().__init__(stream, loop)
+        self._reader = reader
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def on_body(self, data: bytes) -> None:
+        super().on_body(data)
+        self._ask()
+
+    def on_whole(self, events: Sequence[Event]) -> None:
+        super().on_whole(events)
+        self._ask()
+
+    def on_end(self, error: SluiceError | None) -> None:
+        super().on_end(error)
+        self._ask()
+
+    def _ask(self) -> None:
+        if wanted := self.stream.wanted():
+            task = self._loop.create_task(self._read(wanted))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+
+    async def _read(self, wanted: Sequence[tuple[int, str]]) -> None:
+        stream = self.stream
+        out: list[bytes] = []
+        try:
+            found = await self._reader.model.read(text for _, text in wanted)
+            for ticket, text in wanted:
+                out.append(stream.answered(ticket, found[text]))
+        except SluiceError as error:
+            out.append(stream.fail(error))
+        except Exception as bug:
+            out.append(self._broken(bug))
+        if data := b"".join(out):
+            self._write(data)
+        self._ask()
+        self._rouse()
+
+    def close(self) -> None:
+        for task in self._reading:
+            task.cancel()

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from gateway.stream.response import ResponseStream
-from gateway.stream.whole import whole
+from gateway.stream.whole import listened, whole
 
-__all__ = ["ResponseStream", "whole"]
+__all__ = ["ResponseStream", "listened", "whole"]

@@ -8,8 +8,11 @@ from msgspec import Struct
 
 from gateway.chat import Event, Path, Text
 from gateway.privacy.json_run import JsonRun, SniffRun
+from gateway.privacy.model_run import ModelRun
 from gateway.privacy.scanner import TextRun
 from gateway.wire.sse import Frame
+
+Run = TextRun | JsonRun | SniffRun | ModelRun
 
 
 class Waiting(Struct, gc=False):
@@ -29,11 +32,16 @@ class LaneState:
 
     __slots__ = ("changed", "fed", "pieces", "run")
 
-    def __init__(self, run: TextRun | JsonRun | SniffRun) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
         self.fed = 0
         self.changed = False
         self.pieces: deque[tuple[Waiting, Text, int]] = deque()  # the piece and its offset in the run
+
+    @property
+    def is_unread(self) -> bool:
+        """Does a model have sentences of it still to read?"""
+        return isinstance(self.run, ModelRun) and not self.run.complete
 
     def settle(self, decided: int) -> None:
         """Make the edits in every piece that is decided now.

@@ -28,6 +28,7 @@ from gateway.chat import (
     Lane,
     LaneEnd,
     Logprobs,
+    Nature,
     Sealed,
     Text,
     Usage,
@@ -35,9 +36,11 @@ from gateway.chat import (
 from gateway.dialects.dialect import Classify, Dialect, Head
 from gateway.errors import PolicyViolation, ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
 from gateway.privacy.json_run import JsonRun, SniffRun
+from gateway.privacy.model import ActionOf, Finding
+from gateway.privacy.model_run import ModelRun, Question
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan, TextRun
-from gateway.stream.lanes import LaneState, Waiting
+from gateway.stream.lanes import LaneState, Run, Waiting
 from gateway.wire.sse import Frame
 
 OVERTAKE_AFTER = 16
@@ -49,7 +52,9 @@ class ResponseStream:
 
     `scan` restores and redacts. `json_output` says that content is JSON (a response format asked for it).
     Where `head.usage` is False only the gateway asked for the usage chunk: it is recorded and left out.
-    `head.id` is the request's, and goes into error events.
+    `head.id` is the request's, and goes into error events. With `model` (what is done with its findings) a
+    model reads each sentence before it goes out: `wanted` gives them out, `answered` takes what was found.
+    Then nothing overtakes, and `ended` may come after `flush`, with the last answer.
 
     After each call, `opened` tells whether the provider has said anything real, `done` that its end mark
     has come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening
@@ -65,6 +70,7 @@ class ResponseStream:
         head: Head,
         *,
         json_output: bool = False,
+        model: ActionOf | None = None,
         max_frame_bytes: int = 16 << 20,
     ) -> None:
         self.scan = scan
@@ -80,6 +86,12 @@ class ResponseStream:
         self._take = self._take_passing if self._passing else self._take_translating
         self._head = head
         self._json_output = json_output
+        self._model = model
+        self._unread: list[LaneState] = []  # lanes that have ended, with sentences the model has not read
+        self._tickets: dict[int, tuple[LaneState, Question]] = {}
+        self._asked = 0
+        self._end_waits = False
+        self._closed: bytes | None = None  # the provider has closed; what it left of a line
         self._classify: Classify = provider.classifier(json_output)
         self._splitter = provider.splitter(max_frame_bytes)
         self._decoder = provider.decoder()
@@ -139,23 +151,60 @@ class ResponseStream:
             self._decide_lanes(None)
             fault = self._violation()
         if fault is None:
-            self._release(out, everything=True)
-            if self._passing:
-                out.append(unfinished_line)
-            elif not self.done:
-                out.append(self._encoder.end())
-            self.ended = True
+            self._closed = unfinished_line
+            self._close(out)
         else:
             if out and not out[-1].endswith(b"\n"):
                 out.append(b"\n\n")
             out.append(self.fail(fault))
         return b"".join(out)
 
+    def _close(self, out: list[bytes]) -> None:
+        """The end, once the provider has closed and the model has read everything."""
+        if self._closed is None or self._unread:
+            return
+        self._release(out, everything=True)
+        if self._passing:
+            out.append(self._closed)
+        elif not self.done:
+            out.append(self._encoder.end())
+        self.ended = True
+
+    def wanted(self) -> list[tuple[int, str]]:
+        """Sentences for the model, each with the ticket by which its answer is known."""
+        given = []
+        for state in (*self._lanes.values(), *self._unread):
+            assert isinstance(state.run, ModelRun)
+            for question in state.run.wanted():
+                self._asked += 1
+                self._tickets[self._asked] = state, question
+                given.append((self._asked, question.text))
+        return given
+
+    def answered(self, ticket: int, found: Sequence[Finding]) -> bytes:
+        """What the model found in a sentence; what can go to the client now."""
+        state, question = self._tickets.pop(ticket)
+        if self.ended:
+            return b""
+        assert isinstance(state.run, ModelRun)
+        out: list[bytes] = []
+        try:
+            state.settle(state.run.answer(question, found))
+            self._check()
+            self._unread = [each for each in self._unread if each.is_unread]
+            self._release(out)
+            if self._end_waits:
+                self._end(out)
+            self._close(out)
+        except PolicyViolation as error:
+            out.append(self.fail(error))
+        return b"".join(out)
+
     def fail(self, error: SluiceError) -> bytes:
         """End the answer with an error: held text first, then the dialect's error event and end mark.
 
         Before the opening nothing is returned: the error can still be a status. Behind a match that the
-        policy blocks nothing is decided, and what waits for it is dropped.
+        policy blocks nothing is decided, and what waits for it, or for a model, is dropped.
         """
         if self.ended:
             return b""
@@ -167,7 +216,9 @@ class ResponseStream:
         self._decide_lanes(None)
         self._release(out, everything=self.scan.blocked is None)
         self._queue.clear()
-        if not self.done:  # a provider that lingers or breaks off behind its end mark has answered
+        if (
+            self._unread or not self.done
+        ):  # a provider that lingers or breaks off behind its end mark has answered
             self.error = error
             out.append(self._encoder.fail(error.facts(self._head.id)))
         return b"".join(out)
@@ -175,6 +226,7 @@ class ResponseStream:
     def abandon(self, error: SluiceError) -> bytes:
         """As `fail`, but what is held is not decided any more: it is dropped."""
         self._lanes.clear()
+        self._unread.clear()
         self._queue.clear()
         self.ended = False
         return self.fail(error)
@@ -230,8 +282,7 @@ class ResponseStream:
                 self._note(event)
             self._say(event, None, frame, out)
             if type(event) is End:
-                self._release(out, everything=True)
-                out.append(self._encoder.end())
+                self._end(out)
         # An answer that has only said its name could still turn out to be an error.
         self.opened = self.opened or bool(out) or bool(self._queue) or self.done
 
@@ -274,7 +325,7 @@ class ResponseStream:
             self._finished.add(event.choice)
         elif type(event) is LaneEnd:
             if state := self._lanes.pop(event.lane, None):
-                state.settle(state.run.flush())
+                self._end_lane(state)
                 self._check()
         elif type(event) is Sealed:
             # What signs a lane's text follows it, so it must not overtake it; the lane may go on.
@@ -297,6 +348,8 @@ class ResponseStream:
             state = LaneState(self._run_for(lane))
             state.run.feed(event.text)
             decided = state.run.flush()
+            if state.is_unread:
+                self._unread.append(state)
         else:
             known = self._lanes.get(lane)
             if known is None:
@@ -326,18 +379,33 @@ class ResponseStream:
         found = self.scan.blocked
         return found and PolicyViolation(f"the answer holds {found.entity.name}, which the policy blocks")
 
-    def _run_for(self, lane: Lane) -> TextRun | JsonRun | SniffRun:
+    def _run_for(self, lane: Lane) -> Run:
+        nature: Nature = "text"
+        run: TextRun | JsonRun | SniffRun
         if lane.kind in ("arguments", "server_arguments"):
-            return JsonRun(self.scan)
-        if lane.kind == "content" and self._json_output:
-            return SniffRun(self.scan)
-        return TextRun(self.scan, signed=lane.kind == "thinking")
+            nature, run = "json", JsonRun(self.scan)
+        elif lane.kind == "content" and self._json_output:
+            nature, run = "sniff", SniffRun(self.scan)
+        else:
+            run = TextRun(self.scan, signed=lane.kind == "thinking")
+        return run if self._model is None else ModelRun(run, nature, self.scan, self._model)
 
     def _decide_lanes(self, choice: int | None) -> None:
         """Nothing more comes in the lanes of a choice (or in any)."""
         for lane in [each for each in self._lanes if choice is None or each.choice in (choice, -2 - choice)]:
-            state = self._lanes.pop(lane)
-            state.settle(state.run.flush())
+            self._end_lane(self._lanes.pop(lane))
+
+    def _end_lane(self, state: LaneState) -> None:
+        state.settle(state.run.flush())
+        if state.is_unread:
+            self._unread.append(state)
+
+    def _end(self, out: list[bytes]) -> None:
+        """The provider's end mark in the client's words, behind all that waits."""
+        self._end_waits = bool(self._unread)
+        if not self._end_waits:
+            self._release(out, everything=True)
+            out.append(self._encoder.end())
 
     def _enqueue(self, waiting: Waiting, out: list[bytes]) -> None:
         if waiting.undecided:
@@ -347,8 +415,11 @@ class ResponseStream:
 
     def _release(self, out: list[bytes], everything: bool = False) -> None:
         queue = self._queue
+        everything = everything and not self._unread
         while queue and (everything or not queue[0].undecided):
             out.append(self._bytes_out(queue.popleft()))
+        if self._model is not None:  # an answer's finish must not pass a sentence that is being read
+            return
         self._overtaking = bool(queue) and (self._overtaking or len(queue) > OVERTAKE_AFTER)
         if self._overtaking:
             out += [self._bytes_out(waiting) for waiting in queue if not waiting.undecided]

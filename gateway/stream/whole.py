@@ -9,20 +9,29 @@ from msgspec.structs import replace
 
 from gateway.chat import Event
 from gateway.dialects.dialect import Dialect, Head
+from gateway.privacy.model import ActionOf
 from gateway.privacy.scanner import Scan
 from gateway.stream.response import ResponseStream
 
 
 def whole(events: Sequence[Event], scan: Scan, provider: Dialect, json_output: bool) -> list[Event]:
     """The events of an answer in one piece, made safe and whole, for a client of another dialect."""
-    heard = _Heard()
-    listener = replace(provider, name="", encoder=lambda head: heard)
-    stream = ResponseStream(scan, provider, listener, Head("", "", 0), json_output=json_output)
-    stream.opened = True
+    stream, heard = listened(scan, provider, json_output)
     stream.feed_whole(events)
     if stream.error is not None:
         raise stream.error
-    return heard.events
+    return heard
+
+
+def listened(
+    scan: Scan, provider: Dialect, json_output: bool, model: ActionOf | None = None
+) -> tuple[ResponseStream, list[Event]]:
+    """A stream for such an answer, and the events that will have come out of it at its end."""
+    heard = _Heard()
+    listener = replace(provider, name="", encoder=lambda head: heard)
+    stream = ResponseStream(scan, provider, listener, Head("", "", 0), json_output=json_output, model=model)
+    stream.opened = True
+    return stream, heard.events
 
 
 class _Heard:

@@ -19,7 +19,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway import simulator
-from gateway.config import Config, Key, Provider, Proxies, Secret, Server, Timeouts
+from gateway.config import Config, Key, Model, Provider, Proxies, Secret, Server, Timeouts
 from gateway.guard.policy import Policy
 from gateway.server import app
 from gateway.simulator import Simulator
@@ -240,8 +240,9 @@ async def running(
     timeouts: Timeouts | None = None,
     models: Iterable[str] = ("sim*",),
     keys: Iterable[Key] = (),
-    others: Iterable[Provider] = (),
     policies: Iterable[Policy] = (),
+    model: Model | None = None,
+    others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
     **server: Any,
 ) -> AsyncIterator[Pair]:
@@ -260,6 +261,7 @@ async def running(
         providers=[provider, *others],
         keys=[*keys],
         policies=[*policies],
+        model=model,
     )
     runner, port = await app.start(config, Proxies())
     try:

@@ -14,13 +14,23 @@ from gateway.privacy.entities.entity import LEFT_CONTEXT, Entity, Kind
 from gateway.privacy.entities.government import GOVERNMENT
 from gateway.privacy.entities.government_world import GOVERNMENT_WORLD
 from gateway.privacy.entities.medical import MEDICAL
+from gateway.privacy.entities.model_only import MODEL_ONLY
 from gateway.privacy.entities.network import NETWORK
 from gateway.privacy.entities.payment import PAYMENT
 from gateway.privacy.entities.person import PERSON
 from gateway.privacy.entities.secrets import SECRETS
 from gateway.privacy.entities.vehicles import VEHICLES
 
-__all__ = ["ENTITIES", "LEFT_CONTEXT", "REDACTED_IN_ANSWERS", "Entity", "Kind", "UnknownEntity", "resolve"]
+__all__ = [
+    "ENTITIES",
+    "LEFT_CONTEXT",
+    "MODEL_ONLY",
+    "REDACTED_IN_ANSWERS",
+    "Entity",
+    "Kind",
+    "UnknownEntity",
+    "resolve",
+]
 
 ENTITIES: tuple[Entity, ...] = (
     *SECRETS,
@@ -40,7 +50,7 @@ ENTITIES: tuple[Entity, ...] = (
 # What an answer may not show when the model itself produced it; other personal data is only flagged.
 REDACTED_IN_ANSWERS: frozenset[Kind] = frozenset({"secret", "payment", "government"})
 
-_KNOWN = meanings(ENTITIES)
+_KNOWN = meanings((*ENTITIES, *MODEL_ONLY))
 
 
 def resolve(name: str) -> frozenset[str]:
