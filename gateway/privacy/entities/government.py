@@ -120,6 +120,7 @@ GOVERNMENT: tuple[Entity, ...] = (
         openings=((r"[0-8]",),),
         validate=us_ssn,
         cue=led_by(_any(_SSN)),
+        veto=r"(?i:insurance)[^0-9\n]{0,24}",  # Canada's
         words=frozenset(_SSN.split()),
         sign="[0-9]",
         aliases=("SSN",),
