@@ -54,8 +54,8 @@ class Client:
 def _failing(heard: Heard) -> Iterator[None]:
     try:
         yield
-    except (openai.APIError, anthropic.APIError, errors.APIError):
-        heard.failed = True
+    except (openai.APIError, anthropic.APIError, errors.APIError) as error:
+        heard.failed, heard.error = True, str(error)
 
 
 class OpenAIChat(Client):
@@ -74,7 +74,7 @@ class OpenAIChat(Client):
         if not stream:
             self._hear((await sdk.chat.completions.create(**fields)).to_dict(), heard)
             return
-        fields.setdefault("stream_options", {"include_usage": True})
+        fields = {"stream_options": {"include_usage": True}, **fields}
         state: Any = ChatCompletionStreamState()
         chunks: Any = await sdk.chat.completions.create(stream=True, **fields)
         try:
@@ -85,6 +85,7 @@ class OpenAIChat(Client):
                 self._hear(state.current_completion_snapshot.to_dict(warnings=False), heard)
 
     def _hear(self, tree: dict[str, Any], heard: Heard) -> None:
+        heard.raw = _said(tree["choices"][0]["message"]) if tree["choices"] else None
         for raw in tree["choices"]:
             choice, message = heard.choice(raw["index"]), raw["message"]
             choice.text = (message.get("content") or "") + (
@@ -107,6 +108,14 @@ class OpenAIChat(Client):
                 (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0,
                 (usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0,
             )
+
+
+def _said(value: Any) -> Any:
+    """A message without what the SDK has parsed of it, and without nulls."""
+    if isinstance(value, dict):
+        kept = {name: it for name, it in value.items() if name not in ("parsed", "parsed_arguments")}
+        return {name: _said(it) for name, it in kept.items() if it is not None}
+    return [_said(it) for it in value] if isinstance(value, list) else value
 
 
 class OpenAIResponses(Client):
@@ -143,6 +152,7 @@ class OpenAIResponses(Client):
 
     def _hear(self, tree: dict[str, Any], heard: Heard) -> None:
         choice = heard.choice(0)
+        heard.raw = tree["output"]
         refused = False
         for item in tree["output"]:
             match item["type"]:
@@ -213,6 +223,7 @@ class Anthropic(Client):
 
     def _hear(self, tree: dict[str, Any], heard: Heard) -> None:
         choice = heard.choice(0)
+        heard.raw = tree["content"]
         for block in tree["content"]:
             match block["type"]:
                 case "text":
@@ -269,6 +280,7 @@ class Gemini(Client):
         for candidate in chunk.candidates or ():
             choice = heard.choice(candidate.index or 0)
             for part in (candidate.content and candidate.content.parts) or ():
+                heard.raw = [*(heard.raw or ()), part]
                 if part.function_call:
                     choice.calls.append((part.function_call.name, part.function_call.args or {}))
                 elif part.thought:

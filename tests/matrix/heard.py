@@ -28,11 +28,14 @@ class Choice:
 
 @dataclass
 class Heard:
-    """`usage` is (input, output, cached, reasoning); `failed` says that an error ended the answer."""
+    """`usage` is (input, output, cached, reasoning); `failed` says that an error ended the answer,
+    `error` what it said; `raw` is the turn as the SDK would have it sent back."""
 
     choices: list[Choice] = field(default_factory=list)
     usage: tuple[int, int, int, int] | None = None
     failed: bool = False
+    error: str = ""
+    raw: Any = None
 
     def choice(self, index: int) -> Choice:
         while len(self.choices) <= index:
