@@ -46,6 +46,7 @@ PARTS = set(
 DECLARATION = set(
     "name description parameters response behavior parametersJsonSchema responseJsonSchema".split()
 )
+_URL_SAFE = str.maketrans("+/", "-_")
 ANY_SIGNATURE = ("skip_thought_signature_validator", "context_engineering_is_the_way_to_go")
 
 
@@ -198,7 +199,8 @@ def check_signature(part: Json, name: str, where: str) -> None:
             "tools to work correctly, and missing thought_signature may lead to degraded model "
             f"performance. {where}."
         )
-    if signature not in (sign(name), *ANY_SIGNATURE):
+    # Google's SDK writes bytes in the URL-safe alphabet; ProtoJSON takes both.
+    if signature not in (sign(name), sign(name).translate(_URL_SAFE), *ANY_SIGNATURE):
         raise Refused("Thought signature is not valid")
 
 
