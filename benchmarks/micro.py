@@ -10,11 +10,14 @@ from functools import partial
 
 from benchmarks import dialogue
 from benchmarks.clock import per_call_us
-from gateway.chat import Text
-from gateway.dialects.dialect import Head, Target
+from gateway.chat import Finish, Lane, LaneEnd, Text, Usage
+from gateway.dialects.anthropic import ANTHROPIC
+from gateway.dialects.dialect import Dialect, Head, Target
+from gateway.dialects.gemini import GEMINI
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.dialects.openai_chat.decode import Decoder
 from gateway.dialects.openai_chat.request import forward, parse_request
+from gateway.dialects.openai_responses import OPENAI_RESPONSES
 from gateway.privacy.actions import every_rule
 from gateway.privacy.redact import answer_scan, redact_request
 from gateway.privacy.scanner import Scan, TextRun, find
@@ -48,6 +51,11 @@ def measure() -> Iterator[Row]:
     yield "scanner: with placeholders", "token", per_call_us(partial(_scan, scan, tokens), len(tokens))
     yield "stream: plain prose", "event", per_call_us(partial(_stream, scan, clean), len(clean))
     yield "stream: with placeholders", "event", per_call_us(partial(_stream, scan, mentions), EVENTS)
+    for provider in (OPENAI_CHAT, ANTHROPIC, GEMINI):
+        said = _in_words_of(provider, (prose * 2)[:EVENTS])
+        for client in (OPENAI_CHAT, ANTHROPIC, OPENAI_RESPONSES, GEMINI):
+            run = partial(_stream, scan, said, provider, client)
+            yield f"stream: {provider.name} to {client.name}", "event", per_call_us(run, len(said))
     for size in (200, 2000):
         text = _prose(size)
         yield f"redact: find in {size} characters", "text", per_call_us(partial(find, text, every_rule()))
@@ -92,7 +100,7 @@ def _split(frames: list[bytes]) -> None:
 def _decode(data: list[Frame]) -> None:
     decoder = Decoder()
     for each in data:
-        (event,) = decoder.decode(each)
+        *_, event = decoder.decode(each)
         assert type(event) is Text
 
 
@@ -103,7 +111,18 @@ def _scan(scan: Scan, tokens: list[str]) -> None:
         run.edits.clear()
 
 
-def _stream(scan: Scan, frames: list[bytes]) -> None:
-    stream = ResponseStream(scan, OPENAI_CHAT, OPENAI_CHAT, Head("", "m", 0))
+def _stream(
+    scan: Scan, frames: list[bytes], provider: Dialect = OPENAI_CHAT, client: Dialect = OPENAI_CHAT
+) -> None:
+    stream = ResponseStream(scan, provider, client, Head("", "m", 0))
     for frame in frames:
         stream.feed(frame)
+
+
+def _in_words_of(dialect: Dialect, tokens: list[str]) -> list[bytes]:
+    """A stream of that dialect in as many frames as there are tokens, and those that stand around them."""
+    encoder = dialect.encoder(Head("id", "a-model-with-a-name", 1741570283))
+    content = Lane(0, "content")
+    usage = Usage(20, len(tokens))
+    events = [usage, *(Text(content, token) for token in tokens), LaneEnd(content), Finish(0, "stop"), usage]
+    return [frame for frame in (*map(encoder.encode, events), encoder.end()) if frame]

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.chat import Lane
+from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.dialect import Head
 from gateway.dialects.openai_chat import OPENAI_CHAT, decode
 from gateway.errors import ProviderTimeout, SluiceError
@@ -517,3 +518,11 @@ def test_frames_at_the_decoder_go_through_the_strict_way_when_they_are_plain(
     assert stream.feed(
         chunk({"role": "assistant", "content": "Hi"}, usage=None, system_fingerprint="fp", obfuscation="x")
     )
+
+
+def test_trap_27_what_stands_behind_the_end_mark_is_not_translated() -> None:
+    stream = ResponseStream(answer_scan(vault()), OPENAI_CHAT, ANTHROPIC, Head("01TEST", "m", 1))
+    out = run([chunk({"content": "one"}), STOP, DONE, chunk({"content": "two"}), STOP, DONE], stream)
+    assert b'"one"' in out
+    assert b'"two"' not in out
+    assert out.count(b"event: message_stop") == 1

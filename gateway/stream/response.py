@@ -262,7 +262,7 @@ class ResponseStream:
     # --- events that are translated -------------------------------------------------------------------
 
     def _take_translating(self, frame: Frame, out: list[bytes]) -> None:
-        if frame.data is not None:
+        if frame.data is not None and not self.done:  # behind the end mark nothing is the answer's
             self.frames += 1
             self._translate(self._decoder.decode(frame), frame, out)
 

@@ -133,7 +133,10 @@ class Encoder:
         return b""
 
     def end(self) -> bytes:
-        """The last chunk. Without a finish there is none to say."""
+        """The last chunk, behind the calls of who ends without a finish; that is never made up."""
+        calls = b"".join(
+            self._calls(index, answer, final=True) for index, answer in sorted(self._answers.items())
+        )
         chunk: dict[str, Any] = {}
         candidates = [
             self._last(index, answer)
@@ -146,7 +149,7 @@ class Encoder:
             chunk["promptFeedback"] = {"blockReason": self._blocked}
         if self._usage is not None:
             chunk["usageMetadata"] = usage_object(self._usage)
-        return (self._chunk(chunk) if chunk else b"") + self._closed()
+        return calls + (self._chunk(chunk) if chunk else b"") + self._closed()
 
     def fail(self, facts: dict[str, Any]) -> bytes:
         """Calls that were not complete do not go: they must not look as if they could be made."""

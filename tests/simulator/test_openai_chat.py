@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import simulator
-from gateway.simulator import Reply, Settings, Simulator
+from gateway.simulator import Reply, Settings, Simulator, script
 from tests.conftest import ROOT
 
 Json = dict[str, Any]
@@ -135,7 +135,7 @@ def test_the_law_catches_a_lost_remainder(monkeypatch: pytest.MonkeyPatch) -> No
     def cut(whole: Any, size: Any, chance: Random) -> list[Any]:
         return [whole[at : at + size] for at in range(0, len(whole) - size + 1, size)]
 
-    monkeypatch.setattr(simulator, "cut", cut)
+    monkeypatch.setattr(script, "cut", cut)
     with pytest.raises(AssertionError):
         check_streamed_is_whole("sim:script?text=abcdef&delta=4", "", 1)
 
@@ -148,7 +148,7 @@ def check_cut(cut: Cut, whole: str | bytes, size: int | str) -> None:
 
 @given(TEXTS | st.binary(max_size=60), SIZES)
 def test_a_cut_loses_nothing(whole: str | bytes, size: int | str) -> None:
-    check_cut(simulator.cut, whole, size)
+    check_cut(script.cut, whole, size)
 
 
 def test_the_law_catches_an_overlap() -> None:
@@ -161,7 +161,7 @@ def test_the_law_catches_an_overlap() -> None:
 
 @given(TEXTS)
 def test_tokens_lose_nothing(text: str) -> None:
-    assert "".join(simulator.TOKEN.findall(text)) == text
+    assert "".join(script.TOKEN.findall(text)) == text
 
 
 @given(st.text(max_size=30) | models() | st.from_regex(r"sim(:\w+)?\?(\w*=[\w:.]*&?)*", fullmatch=True))
@@ -232,10 +232,14 @@ def test_tool_calls_with_what_the_user_mentioned() -> None:
 
 
 def test_a_tool_is_called_only_when_a_model_would() -> None:
-    result = {"role": "tool", "tool_call_id": "1", "content": "sent to [EMAIL_7]"}
+    call = {"id": "1", "type": "function", "function": {"name": "mail", "arguments": "{}"}}
+    turn = [
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "sent to [EMAIL_7]"},
+    ]
     assert calls("sim", tools=[MAIL])
     assert content("sim", tools=[MAIL], tool_choice="none") == TEXT
-    assert "[EMAIL_7]" in content("sim", tools=[MAIL], messages=[*TALK, result])
+    assert "[EMAIL_7]" in content("sim", tools=[MAIL], messages=[*TALK, *turn])
 
 
 def test_escapes_leave_nothing_readable() -> None:
