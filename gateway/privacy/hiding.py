@@ -155,8 +155,8 @@ def _united(spans: list[Span], more: list[Span]) -> list[Span]:
 
 def run_for(scan: Scan, nature: Nature, context: str) -> TextRun | JsonRun | SniffRun:
     """A run of that nature. JSON brings its own context, its keys."""
-    if nature == "text":
-        return TextRun(scan, context)
+    if nature in ("text", "signed"):
+        return TextRun(scan, context, signed=nature == "signed")
     return JsonRun(scan) if nature == "json" else SniffRun(scan)
 
 
