@@ -10,7 +10,7 @@ from functools import partial
 
 from benchmarks import dialogue
 from benchmarks.clock import per_call_us
-from gateway.chat import Finish, Lane, LaneEnd, Text, Usage
+from gateway.chat import Event, Finish, Lane, LaneEnd, Text, Usage
 from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.dialect import Dialect, Head, Target
 from gateway.dialects.gemini import GEMINI
@@ -127,5 +127,6 @@ def _in_words_of(dialect: Dialect, tokens: list[str]) -> list[bytes]:
     encoder = dialect.encoder(Head("id", "a-model-with-a-name", 1741570283))
     content = Lane(0, "content")
     usage = Usage(20, len(tokens))
-    events = [usage, *(Text(content, token) for token in tokens), LaneEnd(content), Finish(0, "stop"), usage]
+    said = [Text(content, token) for token in tokens]
+    events: list[Event] = [usage, *said, LaneEnd(content), Finish(0, "stop"), usage]
     return [frame for frame in (*map(encoder.encode, events), encoder.end()) if frame]
