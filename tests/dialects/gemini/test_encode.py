@@ -394,7 +394,7 @@ def test_the_opening_names_the_answer() -> None:
 
 def test_a_call_goes_also_where_an_answer_ends_without_a_finish() -> None:
     """As recorded of OpenRouter; the finish is not made up."""
-    call = [ToolCall(0, 0, "c1", "now"), Text(Lane(0, "arguments", 0), "{}")]
+    call: list[Event] = [ToolCall(0, 0, "c1", "now"), Text(Lane(0, "arguments", 0), "{}")]
     (said,) = chunks(encoded([*call, End()]))
     (candidate,) = said["candidates"]
     assert candidate["content"]["parts"] == [{"functionCall": {"name": "now", "args": {}, "id": "c1"}}]
