@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 
 
 class Replay:
-    """`body` and `content_type` are what it says next; `bodies` are the requests that came."""
+    """`body` and `content_type` are what it says next; `bodies` and `headers` are of the requests that came."""
 
     def __init__(self) -> None:
         self.body = b""
         self.content_type = "text/event-stream"
         self.bodies: list[bytes] = []
+        self.headers: list[Mapping[str, str]] = []
         self._random = random.Random(7)
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         self.bodies.append(await request.read())
+        self.headers.append(request.headers)
         response = web.StreamResponse(headers={"content-type": self.content_type})
         await response.prepare(request)
         for piece in self._pieces():
