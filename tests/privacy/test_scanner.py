@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway.privacy import entities, scanner
 from gateway.privacy.actions import every_rule
-from gateway.privacy.entities import ENTITIES
+from gateway.privacy.entities import ENTITIES, Entity
 from gateway.privacy.json_run import JsonRun, SniffRun, escape
 from gateway.privacy.plan import Action, Plan, plan_for
 from gateway.privacy.redact import answer_scan, in_answers
