@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from random import Random
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from gateway.simulator.answer import Read, Reply, Writer, answer, refuse
@@ -34,10 +34,9 @@ class Route(NamedTuple):
     writer: Writer
 
 
-def route(host: str, path: str, read: Read, writer: Writer) -> Route:
-    assert host in get_args(Host)
+def route(host: Host, path: str, read: Read, writer: Writer) -> Route:
     path = path.replace("{model}", r"(?P<model>[^/]+)").replace("{", "(?P<action>").replace("}", ")")
-    return Route(host, re.compile(path), read, writer)  # type: ignore[arg-type]
+    return Route(host, re.compile(path), read, writer)
 
 
 _CHAT, _OLD, _NEW = "chat/completions", "completions", "responses"
@@ -78,7 +77,7 @@ ROUTES = (
         anthropic,
     ),
 )
-MODELS = {"/v1/models": "openai", "/openai/v1/models": "azure", "/v1beta/models": "google"}
+MODELS: dict[str, Host] = {"/v1/models": "openai", "/openai/v1/models": "azure", "/v1beta/models": "google"}
 
 
 def models(incoming: Incoming) -> Json:
@@ -108,7 +107,7 @@ def respond(method: str, path: str, headers: Mapping[str, str], body: bytes, cre
     writer: Writer = openai_chat
     try:
         if method == "GET" and place in MODELS:
-            host: Host = "anthropic" if headers.get("anthropic-version") else MODELS[place]  # type: ignore[assignment]
+            host: Host = "anthropic" if headers.get("anthropic-version") else MODELS[place]
             incoming = Incoming(host, headers, pairs, body, created, place)
             writer = {"anthropic": anthropic, "google": gemini}.get(host, openai_chat)
             listed = encode(models(incoming))

@@ -530,5 +530,7 @@ def test_help_shows_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert "curl -N" in text
     for option in simulator.Options.__struct_encode_fields__:
         assert f"{option}=" in text, "every option is explained"
+    for name in simulator.SCRIPTS:
+        assert re.search(rf"\b{name}  ", text) or f"; {name}:" in text, "every script is explained"
     for failure in simulator.FAILURES:
         assert failure in text
