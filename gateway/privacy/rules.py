@@ -342,9 +342,10 @@ def compile_rules(entities: Iterable[Entity]) -> Rules:
 def _compile_rules(entities: tuple[Entity, ...]) -> Rules:
     # A row of the table keeps its place there, so that every subset of the table shares its patterns.
     before = -len(entities)
-    return combine(
-        _compile_rule(entity, _PLACES.get(entity, before + order)) for order, entity in enumerate(entities)
-    )
+    places = [_PLACES.get(entity, before + order) for order, entity in enumerate(entities)]
+    if places != sorted(places):  # not a policy's own rows and then the table's
+        places = list(range(len(entities)))
+    return combine(map(_compile_rule, entities, places))
 
 
 _PLACES = {entity: place for place, entity in enumerate(ENTITIES)}

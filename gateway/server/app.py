@@ -17,6 +17,7 @@ from aiohttp import web
 from ulid import ULID
 
 from gateway.config import Config, Proxies, is_loopback
+from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import (
     BodyTooLarge,
@@ -180,7 +181,8 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
         return
     out = response.headers
     out["X-Request-ID"] = call.id
-    out["request-id"] = call.id  # where Anthropic's SDK looks
+    if getattr(request.match_info.handler, "dialect", None) is ANTHROPIC:
+        out["request-id"] = call.id  # where its SDK looks
     for name, value in call.returned:
         out.setdefault(name, value)  # our own Retry-After says the same
     prefix = request.app[GATEWAY].config.server.header_prefix

@@ -436,7 +436,7 @@ def test_what_only_looks_like_one_is_left_alone(text: str) -> None:
     [
         ("Tell me about John Smith at noon", ["John Smith"]),
         ("Dear Mary Ann Jones, hello", ["Mary Ann Jones"]),
-        ("postgres://bob:s3cr3t@db.example.com/x", ["bob:s3cr3t"]),
+        ("postgres://bob:s3cr3t@db.example.com/x", ["s3cr3t"]),
         ("card 4111 1111 1111 1111 12 left", ["4111 1111 1111 1111"]),
         ("call +1 415 555 2671 2 times", ["+1 415 555 2671"]),
         ("john@example.com.", ["john@example.com"]),

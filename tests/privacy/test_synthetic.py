@@ -19,7 +19,7 @@ from gateway.privacy.actions import every_rule
 from gateway.privacy.entities import ENTITIES, Entity
 from gateway.privacy.entities.groups import compact
 from gateway.privacy.redact import answer_scan, redact_request, restore_body
-from gateway.privacy.scanner import TextRun, apply, find
+from gateway.privacy.scanner import Scan, TextRun, apply, find, plan_for
 from gateway.privacy.vault import Vault
 from tests.privacy import texts
 from tests.privacy.test_scanner import run_pieces
@@ -60,11 +60,11 @@ def test_law_5_restoring_what_was_replaced_gives_the_text(text: str) -> None:
     vault = Vault("synthetic")
     body = {"messages": [{"role": "user", "content": text}]}
     redact_request(body, classify, vault)
-    scan = answer_scan(vault)
+    # Restoring alone: what is left beside a stand-in may look like a finding that it was none of before.
+    scan = Scan(plan_for((), vault.grammar()), lambda entity, _: "", vault)
     restore_body(body, classify, scan)
     if not scan.withheld:
         assert body["messages"][0]["content"] == text
-        assert scan.redacted == 0
 
 
 def _comes_back(text: str) -> bool:

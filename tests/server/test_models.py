@@ -22,7 +22,7 @@ from tests.server.conftest import Start
 from tests.server.running import asking, saying, serving
 
 TEXT = "It was Zorblatt Quimby, mail zq@example.com."
-SAID = "Please tell Odo Brakspear about it. The parcel for Mirela Tansy is in Umberfell."
+SAID = "Please tell Odo Brakspear about it. The parcel for Zuvi Trandel is in Umberfell."
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ NETWORK: tuple[Entity, ...] = (
         veto=r"[A-Za-z0-9_)\]]\[|[A-Za-z0-9_:>]:",
         before=r"[A-Za-z0-9_>]",
         after=r"[A-Za-z0-9:_]",
-        sign="::|:(?:[0-9A-Fa-f]{1,4}:){4}",
+        sign=":",
     ),
     Entity(
         name="IP_ADDRESS",

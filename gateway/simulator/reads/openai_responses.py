@@ -98,7 +98,7 @@ def check_items(items: list[Json], continued: bool, script: str) -> None:
     called = {string(it.get("call_id")) for it in items if it.get("type") == "function_call"}
     answered = {string(it.get("call_id")) for it in items if it.get("type") == "function_call_output"}
     for at, item in enumerate(items):
-        where, kind = f"input[{at}]", item.get("type", "message")
+        where, kind = f"input[{at}]", string(item.get("type", "message"))
         if kind == "message":
             check_content(item, where)
         elif kind == "function_call":
