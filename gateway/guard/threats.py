@@ -123,12 +123,18 @@ class Judging:
         self._left = _pieces(_Piece(text, 0, len(text), True, "", 0))
         self._waiting: list[Iterator[_Piece]] = []
         self._budget = 2 * len(text) + PIECE  # Other readings of a text may not be a bomb.
+        self._unread: tuple[_Piece, model.Reading] | None = None
         self._score = 0.0
         self._found: list[Finding] = []
         self._hidden: dict[str, list[Finding]] = {}
 
     def step(self) -> bool:
-        """Read one more piece, at most `PIECE` characters. True when the text is read to its end."""
+        """Read one more piece, or decode it: at most `PIECE` characters. True when all is read."""
+        if self._unread is not None:
+            whole, plain = self._unread
+            self._unread = None
+            self._waiting += [_pieces(other) for other in self._readings(whole, plain)]
+            return False
         piece = next(self._left, None)
         while piece is None:
             if not self._waiting:
@@ -143,7 +149,7 @@ class Judging:
             self._found += _findings(piece, reading, judged)
         self._score = max(self._score, judged.score)
         if piece.depth < DEPTH:
-            self._waiting += [_pieces(other) for other in self._readings(piece, reading)]
+            self._unread = piece, reading  # Decoding is a step of its own, to keep each short.
         return False
 
     def _readings(self, piece: _Piece, reading: model.Reading) -> Iterator[_Piece]:
