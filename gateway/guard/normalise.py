@@ -175,8 +175,8 @@ _LEET_SIGNS = frozenset(_COMMON) - {"das", "ist"} | frozenset(
 )
 _LONG = re.compile(r"[a-z]{18,}")
 _KNOWN = re.compile("|".join(sorted(_LEET_SIGNS, key=len, reverse=True)))
-_ROTATED = frozenset(codecs.encode(word, "rot13") for word in _COMMON)
-_REVERSED = frozenset(word[::-1] for word in _COMMON) - {"won", "saw", "tsum"}
+_ROTATED = frozenset(codecs.encode(word, "rot13") for word in _LEET_SIGNS)
+_REVERSED = frozenset(word[::-1] for word in _LEET_SIGNS) - {"won", "saw", "era", "ton", "mood"}
 _ATBASH = str.maketrans("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba")
 _MIRRORED = frozenset(word.translate(_ATBASH) for word in _COMMON)
 
