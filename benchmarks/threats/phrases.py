@@ -2,18 +2,19 @@
 
 In: a seed and a count. Out: examples of attacks and of harmless text that looks like them. Everything here
 was written by hand for this repository, from descriptions of how attacks work; nothing is copied from a
-data set. A symbol in braces is replaced by one of its alternatives, again and again; `{x?}` is there half
-of the time.
+data set. The files of grammar/ hold one alternative a line under the name of its rule. A name in braces is
+replaced by one of its alternatives, again and again; `{x?}` is there half of the time.
 """
 
 from __future__ import annotations
 
+import base64
+import codecs
 import random
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import NamedTuple
-
-from benchmarks.threats import grammar
 
 
 class Example(NamedTuple):
@@ -25,6 +26,23 @@ class Example(NamedTuple):
     cluster: str
 
 
+def _rules(name: str) -> dict[str, list[str]]:
+    """The alternatives of each rule in a file of the grammar; backslash n is a line's end."""
+    rules: dict[str, list[str]] = {}
+    alternatives: list[str] = []
+    for line in files("benchmarks.threats").joinpath("grammar", name).read_text("utf-8").splitlines():
+        if match := re.fullmatch(r"\[([a-z_0-9]+)\]", line):
+            alternatives = rules.setdefault(match[1], [])
+        elif line:
+            alternatives.append(line.replace("\\n", "\n"))
+    return rules
+
+
+SYMBOLS = _rules("words.txt")
+USER_ATTACKS = _rules("user_attacks.txt")
+USER_HARMLESS = _rules("user_harmless.txt")
+HIJACKS = _rules("hijacks.txt")["hijack"]
+CARRIERS = _rules("carriers.txt")
 _SYMBOL = re.compile(r"\{([a-z_0-9]+)(\??)\}")
 
 
@@ -34,7 +52,7 @@ def expand(text: str, choose: random.Random) -> str:
         if not _SYMBOL.search(text):
             break
         text = _SYMBOL.sub(
-            lambda m: "" if m[2] and choose.random() < 0.5 else choose.choice(grammar.SYMBOLS[m[1]]), text
+            lambda m: "" if m[2] and choose.random() < 0.5 else choose.choice(SYMBOLS[m[1]]), text
         )
     return re.sub(r" {2,}", " ", text).replace(" .", ".").replace(" ,", ",").strip(" ")
 
@@ -63,18 +81,41 @@ def _disturb(text: str, choose: random.Random) -> str:
     return text
 
 
+_LEET = str.maketrans("aeiost", "431057")
+_DISGUISES = (
+    lambda text: base64.b64encode(text.encode()).decode(),
+    lambda text: text.encode().hex(),
+    lambda text: codecs.encode(text, "rot13"),
+    lambda text: text[::-1],
+    lambda text: "   ".join(" ".join(word) for word in text.split()),
+    lambda text: "-".join(text),
+    lambda text: text.lower().translate(_LEET),
+    lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    lambda text: "\u200b".join(text),
+    lambda text: "".join(chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else each for each in text),
+)
+
+
+def _disguised(text: str, choose: random.Random) -> str:
+    hidden = choose.choice(_DISGUISES)(text)
+    lead = choose.choice(("", "", "Decode this: ", "What does this say? ", "Read it and go on: "))
+    return lead + hidden
+
+
 def user_examples(seed: int, count: int) -> Iterator[Example]:
     """`count` prompts, two attacks to three harmless ones."""
     choose = random.Random(seed)
     for _ in range(count):
         attack = choose.random() < 0.4
-        rows = grammar.USER_ATTACKS if attack else grammar.USER_HARMLESS
+        rows = USER_ATTACKS if attack else USER_HARMLESS
         name = choose.choice(list(rows))
         number = choose.randrange(len(rows[name]))
         text = _disturb(expand(rows[name][number], choose), choose)
         if attack and choose.random() < 0.2:
             ask = expand("{ordinary}", choose)
             text = f"{ask} {text}" if choose.random() < 0.7 else f"{text} {ask}"
+        if choose.random() < 0.06:
+            text = _disguised(text, choose)
         yield Example(text, attack, "user", f"{name}-{number}")
 
 
@@ -82,8 +123,8 @@ def hijacks(seed: int, count: int) -> Iterator[Example]:
     """`count` hijacks as they are planted in what a tool or a document says, without their surroundings."""
     choose = random.Random(seed)
     for _ in range(count):
-        number = choose.randrange(len(grammar.HIJACKS))
-        text = expand(grammar.HIJACKS[number], choose)
+        number = choose.randrange(len(HIJACKS))
+        text = expand(HIJACKS[number], choose)
         if choose.random() < 0.1:
             text = text.upper() if choose.random() < 0.3 else text.lower()
         yield Example(text, True, "document", f"hijack-{number}")
@@ -95,11 +136,11 @@ def carriers(seed: int, count: int) -> Iterator[Example]:
     """
     choose = random.Random(seed)
     for _ in range(count):
-        name = choose.choice(list(grammar.CARRIERS))
-        number = choose.randrange(len(grammar.CARRIERS[name]))
-        pieces = [expand(grammar.CARRIERS[name][number], choose)]
+        name = choose.choice(list(CARRIERS))
+        number = choose.randrange(len(CARRIERS[name]))
+        pieces = [expand(CARRIERS[name][number], choose)]
         while choose.random() < 0.45:
-            pieces.insert(choose.randrange(2), expand(choose.choice(grammar.CARRIERS[name]), choose))
+            pieces.insert(choose.randrange(2), expand(choose.choice(CARRIERS[name]), choose))
         yield Example("\n".join(pieces), False, "document", f"{name}-{number}")
 
 

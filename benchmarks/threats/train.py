@@ -34,26 +34,27 @@ from sklearn.neural_network import MLPClassifier
 from benchmarks.threats import phrases
 from gateway.guard import model
 from gateway.guard.normalise import views, words
-from gateway.guard.threats import _Piece, _pieces
+from gateway.guard.threats import Piece, pieces
 
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
 class Settings(NamedTuple):
-    """`size` is the window in words, `strength` the inverse of the penalty, `made` the weight of a made
-    example.
+    """`size` is the window in words; `strength` the inverse of the table's penalty, `penalty` the layer's;
+    `made` and `shown` the weight of a made example in the table and in the layer.
     """
 
     kinds: tuple[str, ...]
     size: int
     strength: float
     made: float
+    shown: float
     penalty: float
 
 
 SETTINGS = {
-    "user": Settings(("user", "system"), 40, 4.0, 0.1, 1.0),
-    "document": Settings(("tool", "document", "system"), 16, 2.0, 0.3, 1.0),
+    "user": Settings(("user", "system"), 40, 4.0, 0.3, 0.2, 1.0),
+    "document": Settings(("tool", "document", "system"), 16, 2.0, 0.3, 0.3, 1.0),
 }
 HIDDEN = 4
 NETWORKS = 3
@@ -75,11 +76,11 @@ class Record(NamedTuple):
 def _readings(text: str) -> tuple[model.Reading, ...]:
     """As the detector reads it: every piece, and every other reading of a piece."""
     found = []
-    for piece in _pieces(_Piece(text, 0, len(text), True, "", 0)):
+    for piece in pieces(Piece(text, 0, len(text), True, "", 0)):
         reading = model.read(piece.text)
         found.append(reading)
         for view in views(piece.text, reading.folded, words(reading.folded.text)):
-            found += [model.read(part.text) for part in _pieces(_Piece(view.text, 0, 0, False, "", 1))]
+            found += [model.read(part.text) for part in pieces(Piece(view.text, 0, 0, False, "", 1))]
     return tuple(found)
 
 
@@ -273,7 +274,9 @@ def train(
 ) -> model.Channel:
     """One channel, from the records whose numbers are `chosen`."""
     attack = np.array([record.attack for record in records])
-    weight = np.array([settings.made if record.source in (MADE, PLANTED) else 1.0 for record in records])
+    ours = np.array([record.source in (MADE, PLANTED) for record in records])
+    weight = np.where(ours, settings.made, 1.0)
+    shown = np.where(ours, settings.shown, 1.0)
     rows, owners = [], []
     for fold in range(INNER):
         inside = np.array([fold_of(records[number].cluster, INNER, "inner") == fold for number in chosen])
@@ -282,7 +285,7 @@ def train(
         rows.append(unseen[0])
         owners.append(unseen[1])
     table, unit = train_table(bank, chosen, attack, weight, settings, rounds)
-    return train_layer(np.concatenate(rows), np.concatenate(owners), attack, weight, settings, table, unit)
+    return train_layer(np.concatenate(rows), np.concatenate(owners), attack, shown, settings, table, unit)
 
 
 def of_kind(records: Sequence[Record], settings: Settings) -> Any:

@@ -149,11 +149,14 @@ def _trie(stems: list[str]) -> str:
     return "|".join(parts)
 
 
-_STEM = re.compile(
-    f"(?=[{''.join(sorted({re.escape(stem[0]) for stem in _STEMS}))}])(?:{_trie(list(_STEMS))})"
-)
+_STEM = re.compile(_trie(list(_STEMS)))
 
 
 def anglicise(folded: str) -> str:
     """Stems of other scripts replaced by the English name of what they mean, set apart by spaces."""
-    return _STEM.sub(lambda match: f" {_STEMS[match[0]]} ", folded)
+    return " ".join(
+        [
+            part if part.isascii() else _STEM.sub(lambda match: f" {_STEMS[match[0]]} ", part)
+            for part in folded.split(" ")
+        ]
+    )

@@ -14,7 +14,7 @@ import struct
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate
-from operator import sub
+from operator import add, itemgetter, mul, sub, xor
 from typing import NamedTuple
 from zlib import crc32
 
@@ -58,10 +58,39 @@ def read(text: str) -> Reading:
     )
 
 
-def _codes(reading: Reading) -> list[int]:
-    if not reading.known:
-        return []
-    return list(map(crc32, " ".join(reading.known).encode("utf-8", "surrogatepass").split(b" ")))
+class _Places(dict[str, int]):
+    """The place of the table that a word has, or its first letters, found out when it is first met."""
+
+    def __init__(self, mark: str, letters: int) -> None:
+        self.mark, self.letters = mark, letters
+
+    def __missing__(self, word: str) -> int:
+        place = crc32((self.mark + word[: self.letters]).encode("utf-8", "surrogatepass")) & _MASK
+        if len(word) <= _KEPT:
+            if len(self) >= SLOTS:
+                self.clear()
+            self[word] = place
+        return place
+
+
+_KEPT = 24  # Letters: what is kept must not grow with what is sent.
+_PLACES = _Places("", 1 << 20)
+_AFTER = _Places(">", 1 << 20)
+_STEMS = _Places("^", 5)  # A stem, a plural, a slip near the end, a cousin in another language.
+
+
+def _word_slots(reading: Reading) -> tuple[list[int], ...]:
+    """The places of each word, of its first letters, of it after the word before it, and after the one before
+    that.
+    """
+    own = list(map(_PLACES.__getitem__, reading.known))
+    before = [place >> 3 for place in own]
+    return (
+        own,
+        list(map(_STEMS.__getitem__, reading.known)),
+        list(map(xor, [7, *before], own)),
+        list(map(xor, [7, 7, *before], map(_AFTER.__getitem__, reading.known))),
+    )
 
 
 def _meaning_slots(meanings: str) -> list[tuple[int, int]]:
@@ -81,11 +110,10 @@ def _meaning_slots(meanings: str) -> list[tuple[int, int]]:
 
 
 def slots(reading: Reading) -> list[list[int]]:
-    """For each word, the places of the table that are added up: the word, the pair, its meaning with those
-    before.
+    """For each word, the places of the table that are added up: those of the word and of its meaning with
+    those before.
     """
-    codes = _codes(reading)
-    places = [[c & _MASK, (b >> 3 ^ c) & _MASK] for b, c in zip([7, *codes], codes, strict=False)]
+    places = list(map(list, zip(*_word_slots(reading), strict=True)))
     for place, slot in _meaning_slots(reading.meanings):
         places[place].append(slot)
     return places
@@ -93,8 +121,10 @@ def slots(reading: Reading) -> list[list[int]]:
 
 def gains(reading: Reading, table: Sequence[int]) -> list[int]:
     """What each word adds: the sum of the table over its `slots`."""
-    codes = _codes(reading)
-    found = [table[c & _MASK] + table[(b >> 3 ^ c) & _MASK] for b, c in zip([7, *codes], codes, strict=False)]
+    if len(reading.known) < 2:  # `itemgetter` gives a single item as it is.
+        return [sum(map(table.__getitem__, places)) for places in slots(reading)]
+    own, stems, pairs, skips = (itemgetter(*places)(table) for places in _word_slots(reading))
+    found = list(map(add, map(add, own, stems), map(add, pairs, skips)))
     for place, slot in _meaning_slots(reading.meanings):
         found[place] += table[slot]
     return found
@@ -112,36 +142,45 @@ def hits(reading: Reading) -> list[int]:
             if rule.pattern.search(reading.meanings):
                 met.append(number)
     plain = reading.folded.text
-    candidates = list(_ALWAYS)
-    for word in _KEYED.keys() & set(reading.known):
-        candidates += _KEYED[word]
     seen = set()
-    for number, string in candidates:
-        if number not in seen and string in plain:
-            seen.add(number)
+    for mark, strings in _MARKED.items():
+        if mark in plain:
+            for number, string in strings:
+                if number not in seen and string in plain:
+                    seen.add(number)
+    known = frozenset(reading.known)
+    for word in _KEYED.keys() & known:
+        for number, string, others in _KEYED[word]:
+            if number not in seen and others <= known and string in plain:
+                seen.add(number)
     for number in sorted(seen):
         if not RULES[number].shaped or RULES[number].pattern.search(plain):
             met.append(number)
     return met
 
 
-def _keyed() -> tuple[list[tuple[int, str]], dict[str, list[tuple[int, str]]]]:
-    """The strings of the literal rules by a whole word in each, so that a text without it need not be
-    searched.
+def _signs() -> tuple[dict[str, list[tuple[int, str, frozenset[str]]]], dict[str, list[tuple[int, str]]]]:
+    """The strings of the literal rules, by the longest whole word in each (and all of its whole words), or
+    else by its rarest character: a text without those need not be searched.
     """
-    always: list[tuple[int, str]] = []
-    keyed: dict[str, list[tuple[int, str]]] = {}
+    keyed: dict[str, list[tuple[int, str, frozenset[str]]]] = {}
+    marked: dict[str, list[tuple[int, str]]] = {}
     for number, rule in enumerate(LITERAL, len(NEAR)):
         for string in sorted(rule.signs[0]):
-            whole = words(string)[: None if not string[-1].isalnum() else -1]
+            whole = [FOREIGN.get(word, word) for word in words(string)]
+            whole = (
+                whole[string[0].isalnum() : len(whole) - string[-1].isalnum()]
+                or whole[: len(whole) - string[-1].isalnum()]
+            )
             if whole:
-                keyed.setdefault(FOREIGN.get(key := max(whole, key=len), key), []).append((number, string))
+                keyed.setdefault(max(whole, key=len), []).append((number, string, frozenset(whole)))
             else:
-                always.append((number, string))
-    return always, keyed
+                marked.setdefault(min(string, key=_COMMONEST.find), []).append((number, string))
+    return keyed, marked
 
 
-_ALWAYS, _KEYED = _keyed()
+_COMMONEST = " etaoinsrhldcumfpgwybvkxjqz.,-'\":/=#)(_0123456789*;?[]<>!+|"[::-1]
+_KEYED, _MARKED = _signs()
 
 
 def shape(reading: Reading) -> list[float]:
@@ -208,17 +247,14 @@ def inputs(reading: Reading, table: Sequence[int], unit: float) -> tuple[list[fl
 
 def judge(reading: Reading, channel: Channel) -> Judged:
     given, met, sums = inputs(reading, channel.table, channel.unit)
-    hidden = list(channel.bias)
-    for number, value in enumerate(given):
-        if value or number < _DENSE:
-            value = min(max(value, channel.low[number]), channel.high[number])
-            hidden = [
-                have + value * weight for have, weight in zip(hidden, channel.rows[number], strict=True)
-            ]
+    active = [number for number, value in enumerate(given) if value or number < _DENSE]
+    values = [min(max(given[number], channel.low[number]), channel.high[number]) for number in active]
+    columns = zip(*[channel.rows[number] for number in active], strict=True)
     total = channel.out_bias
-    for have, weight in zip(hidden, channel.out, strict=True):
+    for bias, column, out in zip(channel.bias, columns, channel.out, strict=True):
+        have = bias + sum(map(mul, values, column))
         if have > 0:
-            total += have * weight
+            total += have * out
     width = min(WINDOWS[1], len(sums) - 1)
     stretches = list(map(sub, sums[width:], sums))
     start = stretches.index(max(stretches))
@@ -259,7 +295,7 @@ def decode(data: bytes) -> tuple[Channel, ...]:
             unit, size, width = _HEAD.unpack_from(data, at)
             if size != INPUTS:
                 raise ConfigError(f"the threat weights are for {size} inputs, not {INPUTS}: train them again")
-            table = array("b", data[at + _HEAD.size : at + _HEAD.size + SLOTS])
+            table = array("b", data[at + _HEAD.size : at + _HEAD.size + SLOTS]).tolist()
             at += _HEAD.size + SLOTS
             weights = struct.unpack_from(f"<{size * width}e", data, at)
             at += size * width * 2

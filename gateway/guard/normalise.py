@@ -19,7 +19,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -138,14 +138,15 @@ _ENTITY = re.compile(
     r"(?:[^\s&]{0,8}&(?:#[0-9]{2,7}|#x[0-9A-Fa-f]{1,6}|[a-z]{2,8});[ ]{0,2}){4,}[^\s&]{0,40}"
 )
 _MORSE = re.compile(r"(?:[.-]{1,5}[ /|]{1,3}){7,}[.-]{1,5}")
-_MIXED = re.compile(r"(?<![^\W_])[^\W\d_]*(?:[0-9@$!|]+[^\W\d_]+|[^\W\d_]+[0-9@$!|]+)[\w@$!|]*")
+_TOKEN = re.compile(r"[\w@$!|]+")
 _SPELLED = re.compile(
-    r"(?<![^\W_])[^\W_](?:(?:[ \t]{1,3}|[-_.*~+|/,][ ]?)[^\W_](?![^\W_])){3,}(?:[ \t]{2,}|(?=\W|$))"
+    r"(?<![^\W_])[^\W_](?:(?:[ \t]{1,3}|[-_.*~+|/,][ ]?)[^\W_](?![^\W_])){3,}(?:[ \t]{2,})?"
     r"(?:[^\W_](?:(?:[ \t]|[-_.*~+|/,])[^\W_](?![^\W_]))*(?:[ \t]{1,4}|(?=\W|$)))*"
 )
-_ASSIGNED = re.compile(r"\b([A-Za-z_]\w{0,24})\s{0,3}[=:]\s{0,3}(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')")
+_ASSIGNED = re.compile(r"[=:]\s{0,3}(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')")
 _TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
+_LETTERS = re.compile(r"[^\W\d_]")
 _LEET = str.maketrans("01345780@$!|", "oleastboasil")
 _LEET_TO_I = _LEET | str.maketrans("1", "i")
 _MORSE_LETTERS = dict(
@@ -265,9 +266,19 @@ def _leet_word(word: str) -> str:
     return other if other in _LEET_SIGNS else word.translate(_LEET_TO_I)
 
 
+def _leet_token(match: re.Match[str]) -> str:
+    """A token of letters and what looks like letters; a number, or a row of marks, is left alone."""
+    token = match[0]
+    mixed = not token.isalpha() and _LETTERS.search(token)
+    return _leet_word(token) if mixed else token
+
+
 def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
     """The other readings of `text`. `folded` is it folded, `found` are its words."""
-    lengths = bytes([len(word) if len(word) < 255 else 255 for word in found])
+    try:
+        lengths = bytes(map(len, found))
+    except ValueError:
+        lengths = bytes(map(min, map(len, found), repeat(255)))
     if not lengths:
         yield from _invisible(text)
         return
@@ -302,13 +313,13 @@ def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) 
     if b"\x01\x01\x01\x01" in lengths:
         for match in _SPELLED.finditer(plain):
             yield View("spelled", *folded.span(*match.span()), _spelled(match[0]))
-    marked = [word for word in found if not word.isalpha()]
+    seen = frozenset(found)
+    marked = [word for word in seen if not word.isalpha()]
     mixed = [word for word in marked if word.isalnum() and not (word.isnumeric() or word[:-2].isalpha())]
     if mixed and any(_leet_word(word) in _LEET_SIGNS for word in mixed):
-        yield View("leet", 0, len(text), _MIXED.sub(lambda match: _leet_word(match[0]), plain))
-    if len(marked) > 7 and (b"\x02\x02\x02\x02" in lengths or b"\x03\x03\x03" in lengths):
+        yield View("leet", 0, len(text), _TOKEN.sub(_leet_token, plain))
+    if marked and (b"\x02\x02\x02\x02" in lengths or b"\x03\x03\x03" in lengths):
         yield from _runs("decimal", _DECIMAL, _decimal, text)
-    seen = frozenset(found)
     if len(_ROTATED & seen) > 1 and len(_ROTATED & seen) * 12 > len(seen) ** 0.5:
         yield View("rot13", 0, len(text), codecs.encode(plain, "rot13"))
     if len(_REVERSED & seen) > 1:
@@ -316,7 +327,7 @@ def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) 
     if len(_MIRRORED & seen) > 1:
         yield View("atbash", 0, len(text), plain.translate(_ATBASH))
     if ("=" in text or ":" in text) and any(sign in plain for sign in _JOINING):
-        parts = [(match, match[2] or match[3]) for match in _ASSIGNED.finditer(text)]
+        parts = [(match, match[1] or match[2]) for match in _ASSIGNED.finditer(text)]
         if 1 < len(parts) < 12:
             yield View("joined", parts[0][0].start(), parts[-1][0].end(), "".join(part for _, part in parts))
 

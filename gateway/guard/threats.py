@@ -5,7 +5,7 @@ which names rules and places, never content. Refuses to know who asked, what a p
 clock.
 
 A long text is read in overlapping pieces of at most `PIECE` characters, and so is every other reading of a
-piece (base64, letters spelled out, …). `Judging.step` reads one piece; `judge` takes every step. The
+piece (base64, letters spelled out, …). `Judging.step` does a part of one piece; `judge` takes every step. The
 verdict is that of the worst piece, so it does not depend on who stepped when.
 """
 
@@ -41,9 +41,9 @@ class Thresholds(Struct, frozen=True):
 # Fixed on development data (docs/threats.md says how); a policy may hand in others.
 THRESHOLDS: Mapping[Source, Thresholds] = {
     "system": Thresholds(flag=0.9, block=NEVER),
-    "user": Thresholds(flag=0.7, block=0.992),
-    "tool": Thresholds(flag=0.85, block=0.985),
-    "document": Thresholds(flag=0.85, block=0.985),
+    "user": Thresholds(flag=0.7, block=0.985),
+    "tool": Thresholds(flag=0.85, block=0.965),
+    "document": Thresholds(flag=0.85, block=0.965),
 }
 
 
@@ -82,7 +82,7 @@ class Detector:
         return self._channels[source]
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """A text to read, of the characters `start` to `end`; `exact` if its places are theirs."""
 
     text: str
@@ -105,6 +105,9 @@ _HIDDEN = (
     ("hidden.zero-width", re.compile(r"[A-Za-z][\u00ad\u200b-\u200d\u2060-\u2064\ufeff]+(?=[A-Za-z])")),
     ("hidden.bidi", re.compile("[\u202d\u202e]|[A-Za-z][\u2066-\u2068]")),
 )
+_UNDRAWN = re.compile(
+    "[\u00ad\u200b-\u200d\u202d\u202e\u2060-\u2064\u2066-\u2068\ufe00-\ufe0f\ufeff\U000e0020-\U000e01ef]"
+)
 _FEW = 3  # Zero-width characters between letters that a web page leaves behind by accident.
 
 
@@ -120,39 +123,39 @@ class Judging:
     ) -> None:
         self._channel = detector.channel(source)
         self._limits = thresholds[source]
-        self._left = _pieces(_Piece(text, 0, len(text), True, "", 0))
-        self._waiting: list[Iterator[_Piece]] = []
         self._budget = 2 * len(text) + PIECE  # Other readings of a text may not be a bomb.
-        self._unread: tuple[_Piece, model.Reading] | None = None
         self._score = 0.0
         self._found: list[Finding] = []
         self._hidden: dict[str, list[Finding]] = {}
+        self._work = self._read_all(text)
 
     def step(self) -> bool:
-        """Read one more piece, or decode it: at most `PIECE` characters. True when all is read."""
-        if self._unread is not None:
-            whole, plain = self._unread
-            self._unread = None
-            self._waiting += [_pieces(other) for other in self._readings(whole, plain)]
-            return False
-        piece = next(self._left, None)
-        while piece is None:
-            if not self._waiting:
-                return True
-            self._left = self._waiting.pop()
-            piece = next(self._left, None)
-        if not piece.kind:
-            self._look_for_hidden(piece)
-        reading = model.read(piece.text)
-        judged = model.judge(reading, self._channel)
-        if judged.score >= self._limits.flag:
-            self._found += _findings(piece, reading, judged)
-        self._score = max(self._score, judged.score)
-        if piece.depth < DEPTH:
-            self._unread = piece, reading  # Decoding is a step of its own, to keep each short.
-        return False
+        """Do the next part of the work, well under a millisecond of it. True when all is done."""
+        return next(self._work, True)
 
-    def _readings(self, piece: _Piece, reading: model.Reading) -> Iterator[_Piece]:
+    def _read_all(self, text: str) -> Iterator[Literal[False]]:
+        """Yields where the caller may pause."""
+        waiting = [pieces(Piece(text, 0, len(text), True, "", 0))]
+        while waiting:
+            piece = next(waiting[-1], None)
+            if piece is None:
+                waiting.pop()
+                continue
+            if not piece.kind:
+                self._look_for_hidden(piece)
+            reading = model.read(piece.text)
+            yield False
+            judged = model.judge(reading, self._channel)
+            self._score = max(self._score, judged.score)
+            yield False
+            if judged.score >= self._limits.flag:
+                self._found += _findings(piece, reading, judged)
+                yield False
+            if piece.depth < DEPTH:
+                waiting += [pieces(other) for other in self._readings(piece, reading)]
+                yield False
+
+    def _readings(self, piece: Piece, reading: model.Reading) -> Iterator[Piece]:
         found = words(reading.folded.text) if reading.folded.text.isascii() is False else reading.known
         for view in views(piece.text, reading.folded, found):
             if len(view.text) > self._budget or (view.kind == piece.kind and view.kind in _ONCE):
@@ -163,10 +166,10 @@ class Judging:
                 if piece.exact
                 else (piece.start, piece.end)
             )
-            yield _Piece(view.text, start, end, False, view.kind, piece.depth + 1)
+            yield Piece(view.text, start, end, False, view.kind, piece.depth + 1)
 
-    def _look_for_hidden(self, piece: _Piece) -> None:
-        if piece.text.isascii():
+    def _look_for_hidden(self, piece: Piece) -> None:
+        if piece.text.isascii() or not _UNDRAWN.search(piece.text):
             return
         for rule, pattern in _HIDDEN:
             for match in pattern.finditer(piece.text):
@@ -208,7 +211,7 @@ def judge(
     return judging.verdict()
 
 
-def _pieces(whole: _Piece) -> Iterator[_Piece]:
+def pieces(whole: Piece) -> Iterator[Piece]:
     """`whole` cut at spaces into pieces that overlap."""
     text = whole.text
     if len(text) <= PIECE:
@@ -230,7 +233,7 @@ def _pieces(whole: _Piece) -> Iterator[_Piece]:
         start = after if space < 0 else space
 
 
-def _findings(piece: _Piece, reading: model.Reading, judged: model.Judged) -> list[Finding]:
+def _findings(piece: Piece, reading: model.Reading, judged: model.Judged) -> list[Finding]:
     """The rules met in a piece that scored, and the strongest stretch; in another reading, its whole run."""
     confidence = round(judged.score, 4)
     rules = [RULES[number] for number in judged.met if RULES[number].id not in TALK]
