@@ -20,9 +20,7 @@ _TEXT_TYPES = ("text/", "application/json", "application/xml", "application/x-ya
 _LONGEST_FILE = 4 << 20
 
 
-def leaves(
-    node: Any, source: Source, path: Path, trees: AbstractSet[str] = frozenset()
-) -> Iterator[Sourced]:
+def leaves(node: Any, source: Source, path: Path, trees: AbstractSet[str] = frozenset()) -> Iterator[Sourced]:
     """Each string below a node by itself; what stands under a key in `trees` is one part."""
     left: list[tuple[Any, Path]] = [(node, path)]  # A body may be nested deeper than calls can be.
     while left:

@@ -130,9 +130,7 @@ class Limits:
             level = _least(level, "flag")
         return _least(level, self._most[source])
 
-    def _found(
-        self, finding: Finding, action: Decision, source: Source, path: Path, exact: bool
-    ) -> Found:
+    def _found(self, finding: Finding, action: Decision, source: Source, path: Path, exact: bool) -> Found:
         watched = self._monitor or self.rule(finding.rule) == "monitor"
         start, end = (finding.start, finding.end) if exact else (0, 0)
         return Found(

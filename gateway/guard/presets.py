@@ -43,7 +43,11 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     # Strangers write to it, and it acts for a firm: its answers say nothing of other people.
     "support_bot": {
         "all": {"answer": {"personal": "redact", "medical": "redact"}, "threats": {"user": {"block": 0.97}}},
-        "strict": {"request": {"payment": "block"}, "threats": {"user": {"block": 0.93}}, "tools": {"most": 16}},
+        "strict": {
+            "request": {"payment": "block"},
+            "threats": {"user": {"block": 0.93}},
+            "tools": {"most": 16},
+        },
         "permissive": {"threats": {"user": {"block": 0.985}}},
     },
     # Source code is full of addresses, commands and comments that speak to agents; its secrets are real.
@@ -69,7 +73,10 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     },
     # Tables of people: nothing that identifies one goes out, or comes back.
     "data_analysis": {
-        "all": {"request": {"VIN": "redact", "AGE": "redact", "ZIP_CODE": "redact"}, "answer": {"medical": "redact"}},
+        "all": {
+            "request": {"VIN": "redact", "AGE": "redact", "ZIP_CODE": "redact"},
+            "answer": {"medical": "redact"},
+        },
         "strict": {"request": {"government": "block", "payment": "block"}, "tools": {"most": 32}},
         "permissive": {"request": {"AGE": "allow", "ZIP_CODE": "allow"}},
     },

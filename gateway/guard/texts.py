@@ -34,9 +34,7 @@ class Passage(NamedTuple):
     exact: bool = True
 
 
-def passages(
-    parts: Iterable[Sourced], classify: Classify, names: AbstractSet[str]
-) -> Iterator[Passage]:
+def passages(parts: Iterable[Sourced], classify: Classify, names: AbstractSet[str]) -> Iterator[Passage]:
     """What is to be judged. `names` are the dialect's own keys, which say nothing."""
     run: list[Passage] = []
     for source, path, value in parts:

@@ -5,7 +5,18 @@
 
 from __future__ import annotations
 
-from gateway.dialects.anthropic import body, decode, encode, errors, fields, parts, read, request, usage, write
+from gateway.dialects.anthropic import (
+    body,
+    decode,
+    encode,
+    errors,
+    fields,
+    parts,
+    read,
+    request,
+    usage,
+    write,
+)
 from gateway.dialects.dialect import Dialect
 from gateway.wire.sse import SSESplitter
 
