@@ -279,7 +279,7 @@ def test_attacks_that_training_never_saw_are_seen(
 )
 def test_harmless_text_that_training_never_saw_passes(name: str, source: Source) -> None:
     found = decisions(name, source)
-    assert found.count("block") <= 0.03 * len(found)
+    assert found.count("block") <= 1
     assert found.count("flag") <= 0.15 * len(found)
 
 
