@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint format check bench lock clean
+.PHONY: help demo test lint format check bench accuracy lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -34,6 +34,9 @@ check: lint test ## What must pass before a commit: lint and test
 
 bench: .venv/.dev ## Measure against other proxies on this machine
 	$(BIN)/python -m benchmarks $(ARGS)
+
+accuracy: .venv/.dev ## Measure what is found in labelled text, beside Presidio if it is installed
+	$(BIN)/python -m benchmarks accuracy $(ARGS)
 
 clean: ## Remove the environment, caches and built files
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 from rich.console import Console
@@ -12,7 +13,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import micro, report, results, rounds
+from benchmarks import accuracy_report, micro, report, results, rounds, scan
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.dialogue import FEWEST_EVENTS
 from benchmarks.results import Run, Settings
@@ -23,7 +24,9 @@ examples:
   python -m benchmarks --quick                     less of it, in under a minute, and not kept as the latest
   python -m benchmarks --candidates nginx,sluice   only these, in this order
   python -m benchmarks --streams 400 --pace-ms 40  as many events a second, over four times the streams
+  python -m benchmarks scan                        looking for personal data, against the goals
   python -m benchmarks micro                       the pure parts alone, in microseconds
+  python -m benchmarks accuracy --data FILE        what is found in labelled text, and what Presidio finds
 
 The same by make:  make bench ARGS=--quick
 """
@@ -36,6 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.what == "micro":
         _micro(console)
         return 0
+    if arguments.what == "scan":
+        _scan(console)
+        return 0
+    if arguments.what == "accuracy":
+        return accuracy_report.run(arguments.data, arguments.presidio, console)
     if not sys.platform.startswith("linux"):
         parser.error("CPU time is read from /proc, so this runs on Linux only")
     settings = _settings(arguments, parser)
@@ -68,7 +76,17 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = ", ".join(CANDIDATES)
-    parser.add_argument("what", nargs="?", choices=["proxies", "micro"], default="proxies")
+    parser.add_argument(
+        "what", nargs="?", choices=["proxies", "micro", "scan", "accuracy"], default="proxies"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=accuracy_report.DATA, metavar="FILE", help="labelled text, for accuracy"
+    )
+    parser.add_argument(
+        "--presidio",
+        action=argparse.BooleanOptionalAction,
+        help="beside our rules, for accuracy (default: if it is installed)",
+    )
     parser.add_argument("--quick", action="store_true", help="two short rounds")
     parser.add_argument("--candidates", metavar="NAMES", help=f"some of {names}, with commas")
     parser.add_argument("--streams", type=int, metavar="N", help="at the same time (default: 100)")
@@ -133,6 +151,17 @@ def _micro(console: Console) -> None:
         for part, unit, took_us in micro.measure():
             status.update(part)
             table.add_row(part, unit, f"{took_us:.2f}")
+    Console().print(table)
+
+
+def _scan(console: Console) -> None:
+    table = Table("what", "which", title="Looking for personal data")
+    table.add_column("µs", justify="right")
+    table.add_column("goal", justify="right")
+    with console.status("measuring") as status:
+        for what, which, took_us, goal in scan.measure():
+            status.update(what)
+            table.add_row(what, which, f"{took_us:,.1f}", goal)
     Console().print(table)
 
 

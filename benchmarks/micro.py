@@ -10,14 +10,22 @@ from functools import partial
 
 from benchmarks import dialogue
 from benchmarks.clock import per_call_us
-from gateway.chat import Text
-from gateway.dialects import openai_body, openai_chat
-from gateway.privacy.redact import REQUEST_RULES, answer_scan, redact_request
+from gateway.chat import Event, Finish, Lane, LaneEnd, Text, Usage
+from gateway.dialects.anthropic import ANTHROPIC
+from gateway.dialects.dialect import Dialect, Head, Target
+from gateway.dialects.gemini import GEMINI
+from gateway.dialects.openai_chat import OPENAI_CHAT
+from gateway.dialects.openai_chat.decode import Decoder
+from gateway.dialects.openai_chat.request import forward, parse_request
+from gateway.dialects.openai_responses import OPENAI_RESPONSES
+from gateway.privacy.actions import every_rule
+from gateway.privacy.redact import answer_scan, redact_request
 from gateway.privacy.scanner import Scan, TextRun, find
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
 from gateway.wire.http1 import ResponseParser, encode_request
-from gateway.wire.sse import SSESplitter
+from gateway.wire.jsontext import encode
+from gateway.wire.sse import Frame, SSESplitter
 
 EVENTS = 101
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -33,7 +41,7 @@ def measure() -> Iterator[Row]:
     tokens = dialogue.tokens(hidden, EVENTS)
     prose = [token for token in tokens if not set("[]_0123456789") & set(token)]
     chunks = [b"%x\r\n%b\r\n" % (len(frame), frame) for frame in clean]
-    data = [frame[6:-2] for frame in clean]
+    data = [Frame(frame, frame[6:-2]) for frame in clean]
 
     yield "http1: parse a chunk", "event", per_call_us(partial(_parse, chunks), len(chunks))
     yield "sse: split", "event", per_call_us(partial(_split, clean), len(clean))
@@ -43,15 +51,20 @@ def measure() -> Iterator[Row]:
     yield "scanner: with placeholders", "token", per_call_us(partial(_scan, scan, tokens), len(tokens))
     yield "stream: plain prose", "event", per_call_us(partial(_stream, scan, clean), len(clean))
     yield "stream: with placeholders", "event", per_call_us(partial(_stream, scan, mentions), EVENTS)
+    for provider in (OPENAI_CHAT, ANTHROPIC, GEMINI):
+        said = _in_words_of(provider, (prose * 2)[:EVENTS])
+        for client in (OPENAI_CHAT, ANTHROPIC, OPENAI_RESPONSES, GEMINI):
+            run = partial(_stream, scan, said, provider, client)
+            yield f"stream: {provider.name} to {client.name}", "event", per_call_us(run, len(said))
     for size in (200, 2000):
         text = _prose(size)
-        yield f"redact: find in {size} characters", "text", per_call_us(partial(find, text, REQUEST_RULES))
-    yield "request: parse", "request", per_call_us(lambda: openai_body.parse_request(request))
+        yield f"redact: find in {size} characters", "text", per_call_us(partial(find, text, every_rule()))
+    yield "request: parse", "request", per_call_us(lambda: parse_request(request))
     yield "request: parse and redact", "request", per_call_us(lambda: _guarded(request))
     yield "request: make the answer's scan", "request", per_call_us(lambda: answer_scan(vault))
-    chat = openai_body.parse_request(request)
-    encode = partial(openai_body.encode_request, chat, "gpt-4o-mini", ask_usage=False)
-    yield "request: encode the body", "request", per_call_us(encode)
+    chat = parse_request(request)
+    forwarded = partial(forward, chat, Target("gpt-4o-mini", stream=True, ask_usage=False))
+    yield "request: encode the body", "request", per_call_us(forwarded)
     headers = [("host", "api.example.com"), ("authorization", "Bearer sk-x"), ("accept", "text/event-stream")]
     send = partial(encode_request, "POST", "/v1/chat/completions", headers, request)
     yield "http1: encode a request", "request", per_call_us(send)
@@ -59,9 +72,9 @@ def measure() -> Iterator[Row]:
 
 def _guarded(request: bytes) -> tuple[Vault, dialogue.Values]:
     vault = Vault()
-    chat = openai_body.parse_request(request)
-    redact_request(chat.body, openai_body.classify, vault)
-    hidden = dialogue.find_values(openai_body.encode(chat.body))
+    chat = parse_request(request)
+    redact_request(chat.body, OPENAI_CHAT.classifier(False), vault)
+    hidden = dialogue.find_values(encode(chat.body))
     assert hidden is not None
     return vault, hidden
 
@@ -84,10 +97,10 @@ def _split(frames: list[bytes]) -> None:
         splitter.feed(frame)
 
 
-def _decode(data: list[bytes]) -> None:
-    decoder = openai_chat.Decoder()
+def _decode(data: list[Frame]) -> None:
+    decoder = Decoder()
     for each in data:
-        (event,) = decoder.decode(each)
+        *_, event = decoder.decode(each)
         assert type(event) is Text
 
 
@@ -98,7 +111,19 @@ def _scan(scan: Scan, tokens: list[str]) -> None:
         run.edits.clear()
 
 
-def _stream(scan: Scan, frames: list[bytes]) -> None:
-    stream = ResponseStream(scan, "")
+def _stream(
+    scan: Scan, frames: list[bytes], provider: Dialect = OPENAI_CHAT, client: Dialect = OPENAI_CHAT
+) -> None:
+    stream = ResponseStream(scan, provider, client, Head("", "m", 0))
     for frame in frames:
         stream.feed(frame)
+
+
+def _in_words_of(dialect: Dialect, tokens: list[str]) -> list[bytes]:
+    """A stream of that dialect in as many frames as there are tokens, and those that stand around them."""
+    encoder = dialect.encoder(Head("id", "a-model-with-a-name", 1741570283))
+    content = Lane(0, "content")
+    usage = Usage(20, len(tokens))
+    texts = [Text(content, token) for token in tokens]
+    events: list[Event] = [usage, *texts, LaneEnd(content), Finish(0, "stop"), usage]
+    return [frame for frame in (*map(encoder.encode, events), encoder.end()) if frame]

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 
 import uvloop
 
-from gateway import __version__, demo
+from gateway import __version__, scan_command
 from gateway.config import Config, Proxies, explain, from_environment, load
 from gateway.errors import ConfigError
-from gateway.server import app
 
 _EXAMPLES = """\
 examples:
@@ -22,6 +21,7 @@ examples:
   OPENAI_API_KEY=sk-… sluice serve     a gateway on http://127.0.0.1:8080/v1, no file needed
   sluice serve --config sluice.toml    the same, as the file says
   sluice check sluice.toml             is the file right, and what does it amount to?
+  sluice scan --file letter.txt        what in a text is personal or secret? (--redact: the text without it)
 """
 
 
@@ -56,6 +56,16 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", metavar="FILE")
     check.set_defaults(run=_check)
 
+    scan = commands.add_parser(
+        "scan",
+        help="find personal data and secrets in texts, or take them out",
+        description=scan_command.DESCRIPTION,
+        epilog=scan_command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    scan_command.add_arguments(scan)
+    scan.set_defaults(run=scan_command.run)
+
     show = commands.add_parser("demo", help="the gateway with an embedded provider, and what each side sees")
     show.add_argument("--serve", action="store_true", help="keep it running, for an SDK of yours")
     show.add_argument("--port", type=int, default=8080, help="where, with --serve (default: %(default)s)")
@@ -64,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    from gateway.server import app  # it takes a second, for which `scan` in a hook should not wait
+
     config = load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
     logging.basicConfig(
         level=logging.WARNING if arguments.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
@@ -97,6 +109,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from gateway import demo
+
     # Plain asyncio would do; the demo shows what is shipped.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(demo.run(serve_port=arguments.port if arguments.serve else None))

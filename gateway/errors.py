@@ -12,6 +12,7 @@ whether another attempt may help. Messages say what was wrong and where; they ne
     ├── PermissionDenied          403
     ├── PolicyViolation           400
     ├── Overloaded                503
+    ├── ModelUnavailable          503  a model that must look at texts cannot
     ├── ShuttingDown              503
     ├── ProviderError             the provider answered with an error; its status is kept
     │   ├── ProviderUnreachable   502  no connection, or it broke before an answer
@@ -104,6 +105,14 @@ class PolicyViolation(SluiceError):
 class Overloaded(SluiceError):
     status = 503
     type = "overloaded_error"
+    retryable = True
+
+
+class ModelUnavailable(SluiceError):
+    """The model that the policy asks for failed or took too long. Never says what it was reading."""
+
+    status = 503
+    type = "model_unavailable"
     retryable = True
 
 

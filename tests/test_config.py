@@ -22,7 +22,13 @@ from gateway.providers.catalog import ROWS, route
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "docs" / "sluice.example.toml"
-ENV = {"OPENAI_API_KEY": "sk-provider-secret", "SLUICE_KEY_CHAT_APP": "sk-sluice-secret"}
+ENV = {
+    "ANTHROPIC_API_KEY": "k",
+    "SLUICE_SECRET": "s",
+    "AZURE_OPENAI_API_KEY": "k",
+    "OPENAI_API_KEY": "sk-provider-secret",
+    "SLUICE_KEY_CHAT_APP": "sk-sluice-secret",
+}
 
 SMALLEST = """
 [server]
@@ -97,9 +103,56 @@ def test_the_example_shows_every_option() -> None:
 
 def test_the_example_loads_and_states_the_defaults() -> None:
     found = config.load(EXAMPLE, ENV)
-    assert found.server == Server()
+    assert found.server == Server(secret=Secret("s"))
     assert found.providers[0].timeouts == Timeouts()
     assert [each.name for each in found.keys] == ["chat-app"]
+
+
+@pytest.mark.parametrize(
+    ("options", "base_url", "dialects"),
+    [
+        ('name = "anthropic"', "https://api.anthropic.com/v1", ("anthropic",)),
+        ('name = "mine"\nkind = "gemini"', "https://generativelanguage.googleapis.com/v1beta", ("gemini",)),
+        ('name = "bedrock"\nregion = "us-east-1"', "https://bedrock-runtime.us-east-1.amazonaws.com", ("bedrock",)),
+        ('name = "vertex"\nregion = "eu"\nproject = "p"', "https://aiplatform.eu.rep.googleapis.com/v1", ("gemini", "anthropic")),
+    ],
+)  # fmt: skip
+def test_a_known_provider_needs_no_url(
+    options: str, base_url: str, dialects: tuple[str, ...], tmp_path: Path
+) -> None:
+    (provider,) = loaded(f"[[providers]]\n{options}\n", tmp_path).providers
+    assert provider.base_url == base_url
+    assert provider.row.dialects == dialects
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ('request = { EMIAL = "redact" }', "policies[0].request.EMIAL: "),
+        ('answer = { EMAIL = "hide" }', "policies[0].answer"),
+        ("patterns = { ID = '(?=x)x' }", "policies[0].patterns: the pattern of ID looks ahead or behind"),
+        ('deny = { PROJECT = [""] }', "policies[0].patterns: the words of PROJECT are empty"),
+        ('name = "P!"', "policies[0].name: must be lower-case"),
+    ],
+)
+def test_what_is_wrong_with_a_policy_is_told(options: str, said: str, tmp_path: Path) -> None:
+    name = "" if options.startswith("name") else 'name = "p"\n'
+    assert said in refused(one() + f"\n[[policies]]\n{name}{options}\n", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ('kind = "antropic"', "providers[0].kind: no such provider is known; did you mean anthropic?"),
+        ('kind = "bedrock"', "providers[0].region: missing option"),
+        ('kind = "bedrock"\nregion = "a/b"', "providers[0].base_url: missing option"),
+        ('kind = "vertex"\nregion = "global"', "providers[0].project: missing option"),
+        ('kind = "vertex"\nregion = "global"\nproject = "a/b"', "providers[0].project: "),
+        ('kind = "azure"\nbase_url = "https://a.openai.azure.com"\napi_version = "new"', "providers[0].api_version: api_version must be a date"),
+    ],
+)  # fmt: skip
+def test_what_a_place_lacks_is_told(options: str, said: str, tmp_path: Path) -> None:
+    assert said in refused(f'[[providers]]\nname = "mine"\n{options}\n', tmp_path)
 
 
 def test_secrets_come_from_files_beside_the_configuration(tmp_path: Path) -> None:
@@ -145,7 +198,7 @@ KEY = '[[keys]]\nname = "k"\nsecret = "sk-sluice-k"\n'
         (one('models = "*"'), "providers[0].models: expected an array, got a string"),
         (one("models = []"), "providers[0].models: serves nothing"),
         ('[providers]\nname = "a"', "providers: expected an array, got a table: write [[providers]]"),
-        ('[[providers]]\nname = "a"', "providers[0]: missing option `base_url`"),
+        ('[[providers]]\nname = "a"', "providers[0].base_url: missing option"),
         ("", "providers: nothing to serve"),
         ("[server", "not valid TOML"),
         (one('name = "Open AI"'), "providers[0].name: must be"),
@@ -320,11 +373,14 @@ def test_every_variable_adds_a_provider_and_the_first_serves_the_rest() -> None:
     env = {variable: "key" for row in ROWS for variable in row.key_variables}
     env |= {
         "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com/",
+        "AWS_REGION": "eu-west-1",
         "DATABRICKS_HOST": "https://mine.databricks.com",
     }
     found = config.from_environment(env)
     assert [each.name for each in found.providers] == [row.name for row in ROWS if row.key_variables]
-    assert found.providers[1].base_url == "https://mine.openai.azure.com/openai/v1"
+    urls = {each.name: each.base_url for each in found.providers}
+    assert urls["azure"] == "https://mine.openai.azure.com/openai/v1"
+    assert urls["bedrock"] == "https://bedrock-runtime.eu-west-1.amazonaws.com"
     assert route("any", found.providers)[0].name == "openai"
     for each in found.providers:
         assert route(f"{each.name}/any", found.providers) == (each, "any")

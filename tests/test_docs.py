@@ -71,6 +71,18 @@ async def test_shell_commands_work(code: str, url: str) -> None:
     assert "john@example.com" in text
 
 
+@pytest.mark.parametrize("code", blocks("console"))
+async def test_shown_commands_print_what_is_shown(code: str, url: str, tmp_path: Path) -> None:
+    """What stands behind each `$`; `…` is anything."""
+    commands = [line[2:] for line in code.splitlines() if line.startswith("$ ")]
+    shown = [line for line in code.splitlines() if not line.startswith("$ ")]
+    sluice = f'sluice() {{ {shlex.quote(sys.executable)} -m gateway "$@"; }}'
+    script = "\n".join(["set -e", f"cd {shlex.quote(str(tmp_path))}", sluice, *commands])
+    out = await run(["bash", "-c", here(script, url)], PYTHONPATH=str(ROOT))
+    for line, pattern in zip(out.splitlines(), shown, strict=True):
+        assert re.fullmatch(re.escape(pattern).replace("…", ".*"), line), (line, pattern)
+
+
 @pytest.mark.parametrize("code", blocks("toml"))
 def test_configuration_files_load(code: str, tmp_path: Path) -> None:
     path = tmp_path / "sluice.toml"

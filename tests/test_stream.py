@@ -13,13 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import stream as stream_module
 from gateway.chat import Lane
-from gateway.dialects import openai_chat
+from gateway.dialects.anthropic import ANTHROPIC
+from gateway.dialects.dialect import Head
+from gateway.dialects.openai_chat import OPENAI_CHAT, decode
 from gateway.errors import ProviderTimeout, SluiceError
-from gateway.privacy.redact import answer_scan
+from gateway.privacy.redact import answer_scan, in_answers
+from gateway.privacy.scanner import Scan, plan_for
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
+from gateway.stream import lanes as stream_lanes
+from gateway.stream import response as stream_response
+from gateway.stream.response import OVERTAKE_AFTER
 from tests.conftest import needs_shared
 from tests.dialects import recorded
 from tests.privacy import texts
@@ -29,13 +34,18 @@ ADA = 'Ada "A"\nByron'
 
 def vault() -> Vault:
     made = Vault()
-    made.hide("PERSON", ADA)
-    made.hide("EMAIL", "x@y.io")
+    made.hide(texts.entity("PERSON"), ADA)
+    made.hide(texts.entity("EMAIL"), "x@y.io")
     return made
 
 
+def chat_stream(made: Vault, *, keep_usage: bool = True, **options: Any) -> ResponseStream:
+    head = Head("01TEST", "m", 1, usage=keep_usage)
+    return ResponseStream(answer_scan(made), OPENAI_CHAT, OPENAI_CHAT, head, **options)
+
+
 def new_stream(**options: Any) -> ResponseStream:
-    return ResponseStream(answer_scan(vault()), "01TEST", **options)
+    return chat_stream(vault(), **options)
 
 
 def chunk(*deltas: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
@@ -184,11 +194,11 @@ def test_every_cut_of_tool_arguments() -> None:
 
 
 def test_the_law_catches_a_stream_that_restores_frame_by_frame(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Hasty(stream_module._LaneState):
+    class Hasty(stream_lanes.LaneState):
         def settle(self, decided: int) -> None:
             super().settle(self.run.flush())
 
-    monkeypatch.setattr(stream_module, "_LaneState", Hasty)
+    monkeypatch.setattr(stream_response, "LaneState", Hasty)
     assert text_of(run([chunk({"content": "[PERS"}), chunk({"content": "ON_1]"}), STOP, DONE])) != ADA
 
 
@@ -205,8 +215,13 @@ def test_a_clean_recorded_stream_is_byte_equal_at_any_cut(folder: Path) -> None:
         *(cut_bytes(data, seed, 40) for seed in range(5)),
     ):
         stream = new_stream()
-        assert run(pieces, stream) == data
+        out = run(pieces, stream)
         assert stream.error is None
+        if out != data:  # another lane's held tail was overtaken: each lane is still in order
+            assert sorted(out.split(b"\n\n")) == sorted(data.split(b"\n\n"))
+            assert lanes(out) == lanes(data)
+            assert len(lanes(data)) > 1
+            assert stream.held > OVERTAKE_AFTER
 
 
 @needs_shared
@@ -445,6 +460,41 @@ def test_what_comes_behind_the_end_mark_is_no_error() -> None:
     assert stream.error is None
 
 
+CARD = "4111 1111 1111 1111"
+
+
+def blocking() -> ResponseStream:
+    scan = Scan(
+        plan_for(in_answers().acting, vault().grammar(), {"CREDIT_CARD": "block"}),
+        lambda entity, _: "",
+        vault(),
+    )
+    return ResponseStream(scan, OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1))
+
+
+@pytest.mark.parametrize("kind", ["content", "reasoning_content", "refusal"])
+@pytest.mark.parametrize("size", range(1, 24))
+def test_law_3_a_blocked_match_never_begins_to_go_out(kind: str, size: int) -> None:
+    text = f"Dear [PERSON_1], the card is {CARD}, keep it."
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+    frames = [chunk({kind: piece}) for piece in pieces] + [chunk({}, finish="stop"), DONE]
+    stream = blocking()
+    out = run(frames, stream)
+    assert "4" not in "".join(lanes(out).values())
+    assert stream.error is not None
+    assert error_in(out)["type"] == "policy_violation"
+    assert stream.ended
+    assert stream.feed(chunk({kind: "more"})) == b""
+
+
+def test_a_match_that_only_the_end_decides_is_blocked_too() -> None:
+    for end in ([chunk({}, finish="stop"), DONE], [DONE], []):
+        out = run([chunk({"content": "the card is "}), chunk({"content": CARD}), *end], blocking())
+        assert "4" not in text_of(out)
+    out = run([chunk({"content": "the card is "}), chunk({"content": CARD}), DONE], blocking())
+    assert error_in(out)["type"] == "policy_violation"
+
+
 @given(st.binary(max_size=200), st.booleans())
 def test_any_bytes_raise_nothing(data: bytes, framed: bool) -> None:
     stream = new_stream()
@@ -463,8 +513,16 @@ def test_frames_at_the_decoder_go_through_the_strict_way_when_they_are_plain(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The fast way is taken: a chunk as OpenAI sends it is never walked as plain JSON."""
-    monkeypatch.setattr(openai_chat.Decoder, "_decode_any", None)
+    monkeypatch.setattr(decode.Decoder, "decode_tree", None)
     stream = new_stream()
     assert stream.feed(
         chunk({"role": "assistant", "content": "Hi"}, usage=None, system_fingerprint="fp", obfuscation="x")
     )
+
+
+def test_trap_27_what_stands_behind_the_end_mark_is_not_translated() -> None:
+    stream = ResponseStream(answer_scan(vault()), OPENAI_CHAT, ANTHROPIC, Head("01TEST", "m", 1))
+    out = run([chunk({"content": "one"}), STOP, DONE, chunk({"content": "two"}), STOP, DONE], stream)
+    assert b'"one"' in out
+    assert b'"two"' not in out
+    assert out.count(b"event: message_stop") == 1

@@ -14,7 +14,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from benchmarks.decisions import ANSWER, show
-from gateway.dialects import openai_chat
+from gateway.dialects.openai_chat.decode import Decoder
+from gateway.wire.sse import Frame
 
 DATA = [frame[6:-2] for frame in ANSWER[1:-2]]
 
@@ -79,9 +80,9 @@ def _all(decode: Any, then: Any = None) -> Any:
 
 
 def _events() -> None:
-    decoder = openai_chat.Decoder()
+    decoder = Decoder()
     for data in DATA:
-        decoder.decode(data)
+        decoder.decode(Frame(b"", data))
 
 
 def _template() -> None:

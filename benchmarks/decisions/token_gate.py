@@ -10,15 +10,22 @@ import regex
 
 from benchmarks import dialogue
 from benchmarks.decisions import EVENTS, show
-from gateway.privacy.redact import ANSWER_RULES
-from gateway.privacy.scanner import Scan, TextRun, plan_for
+from gateway.privacy.entities import ENTITIES
+from gateway.privacy.plan import plan_for
+from gateway.privacy.redact import in_answers
+from gateway.privacy.scanner import Scan, TextRun
+from gateway.privacy.vault import Vault
 
 TOKENS = dialogue.tokens(dialogue.values(0), EVENTS)
 _WINDOW = 120
-_PLAN = plan_for(ANSWER_RULES, frozenset({"PERSON", "EMAIL", "CREDIT_CARD"}))
+_VAULT = Vault()
+for _entity in ENTITIES:
+    if _entity.label in ("PERSON", "EMAIL", "CREDIT_CARD"):
+        _VAULT.hide(_entity, "x")
+_PLAN = plan_for(in_answers().acting, _VAULT.grammar())
 _SCAN = Scan(_PLAN, lambda entity, _: f"[{entity.label}]")
-_PATTERNS = [regex.compile(rule.entity.core) for rule in ANSWER_RULES]
-_ALTERNATION = regex.compile("|".join(f"(?:{rule.entity.core})" for rule in ANSWER_RULES))
+_PATTERNS = [regex.compile(rule.entity.core) for rule in in_answers().acting]
+_ALTERNATION = regex.compile("|".join(f"(?:{rule.entity.core})" for rule in in_answers().acting))
 
 
 def gate_alone() -> None:

@@ -30,7 +30,11 @@ class Secret(Protocol):
 
 
 class Key(Protocol):
-    """A configured gateway key; `providers` and `models` are what it may use, as names and glob patterns."""
+    """A configured gateway key.
+
+    `providers` and `models` are what it may use, as names and glob patterns, `policies` what its requests may
+    name; `may_loosen` says that they may ask for less than the policy does.
+    """
 
     @property
     def name(self) -> str: ...
@@ -40,6 +44,10 @@ class Key(Protocol):
     def providers(self) -> Sequence[str]: ...
     @property
     def models(self) -> Sequence[str]: ...
+    @property
+    def policies(self) -> Sequence[str]: ...
+    @property
+    def may_loosen(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,17 +16,18 @@ from bisect import bisect_right
 
 import regex
 
-from gateway.privacy.scanner import Edit, Scan, TextRun
+from gateway.privacy.scanner import Blocked, Edit, Scan, TextRun
 
 # One step inside a string: literal text, an escape (a surrogate pair is one), the closing quote. What
 # matches none of these is an escape that is not all there yet.
-_STEP = regex.compile(
+STEP = regex.compile(
     r'(?P<literal>[^"\\]+)'
     r"|(?P<escape>\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|[^u]))"
     r'|(?P<quote>")'
 )
 _HIGH_SURROGATE = regex.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}")
 _LOW_SURROGATE = regex.compile(r"\\u[dD][c-fC-F][0-9a-fA-F]{2}")
+_ESCAPE = regex.compile(r"(?:\\u[dD][89abAB][0-9a-fA-F]{2})?\\(?:u[0-9a-fA-F]{4}|[^u])")
 _SIMPLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 # `{` alone is no JSON yet (a template says "{name}"), nor is `[` (a placeholder says "[EMAIL_1]", a citation
 # "[1] ", a link "[[1]](…)").
@@ -43,12 +44,17 @@ def escape(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-def _unescape(raw: str) -> str:
+def unescape(raw: str) -> str:
     if raw[1] != "u":
         return _SIMPLE.get(raw[1], raw[1])
     if len(raw) == 6:
         return chr(int(raw[2:], 16))
     return chr(0x10000 + ((int(raw[2:6], 16) & 0x3FF) << 10) + (int(raw[8:], 16) & 0x3FF))
+
+
+def decoded(raw: str) -> str:
+    """A stretch of a JSON string as it reads."""
+    return _ESCAPE.sub(lambda found: unescape(found[0]), raw) if "\\" in raw else raw
 
 
 def looks_like_json(text: str, final: bool) -> bool | None:
@@ -123,17 +129,20 @@ class JsonRun:
         self.edits: list[Edit] = []
 
     def feed(self, piece: str) -> int:
-        self._advance(self._tail + piece, final=False)
+        if self._scan.blocked is None:
+            self._advance(self._tail + piece, final=False)
         return self._decided
 
     def flush(self) -> int:
-        self._advance(self._tail, final=True)
-        self._settle(self._inner.flush())
-        return self._at
+        if self._scan.blocked is None:
+            self._advance(self._tail, final=True)
+        if self._scan.blocked is None:
+            self._settle(self._inner.flush())
+        return self._decided
 
     def _advance(self, raw: str, final: bool) -> None:
         i = 0
-        while i < len(raw):
+        while i < len(raw) and self._scan.blocked is None:
             if not self._in_string:
                 quote = raw.find('"', i)
                 stop = len(raw) if quote < 0 else quote
@@ -146,8 +155,8 @@ class JsonRun:
                     self._cross_quote()
                     i += 1
                 continue
-            step = _STEP.match(raw, i)
-            if step is None or _awaits_low_surrogate(step, raw):
+            step = STEP.match(raw, i)
+            if step is None or awaits_low_surrogate(step, raw):
                 if not final:
                     break
                 self._push(raw[i:], len(raw) - i)
@@ -156,7 +165,7 @@ class JsonRun:
                 self._cross_quote()
                 i = step.end()
             else:
-                text = step[0] if step.lastgroup == "literal" else _unescape(step[0])
+                text = step[0] if step.lastgroup == "literal" else unescape(step[0])
                 self._said += text[: _KEY_REACH - len(self._said)]
                 self._push(text, len(step[0]))
                 i = step.end()
@@ -181,6 +190,9 @@ class JsonRun:
             self.edits.append(Edit(self._ours(start), self._ours(end), text, lead))
         self._inner.edits.clear()
         self._decided = self._ours(inner_decided)
+        if (blocked := self._scan.blocked) is not None:
+            start, end = self._ours(blocked.start), self._ours(blocked.end)
+            self._scan.blocked = Blocked(blocked.entity, start, end)
 
     def _ours(self, offset: int) -> int:
         theirs, ours = self._marks
@@ -189,7 +201,11 @@ class JsonRun:
 
     def _cross_quote(self) -> None:
         """The inner run ends at a quote and the next one begins behind it."""
+        if self._scan.blocked is not None:
+            return
         self._settle(self._inner.flush())
+        if self._scan.blocked is not None:
+            return
         self._in_string = not self._in_string
         self._at += 1
         self._fed = 0
@@ -202,7 +218,7 @@ class JsonRun:
         self._decided = self._at
 
 
-def _awaits_low_surrogate(step: regex.Match[str], raw: str) -> bool:
+def awaits_low_surrogate(step: regex.Match[str], raw: str) -> bool:
     """A high surrogate's escape whose other half may still come."""
     return (
         len(step[0]) == 6

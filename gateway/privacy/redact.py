@@ -3,137 +3,279 @@
 A dialect says of each string what it is, by its path: text, JSON written in a string, or something never
 touched (an id, a role, a signature, bytes). This module walks the body and leaves its shape alone. Object
 keys are text too: a value can hide in one. A number that reads like an identifier becomes a string.
+
+Each string is looked at by itself: a value that is split over two content parts or two messages is not seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Literal
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import regex
 
-from gateway.privacy.entities import ENTITIES, REDACTED_IN_ANSWERS, Entity
-from gateway.privacy.json_run import JsonRun, SniffRun
-from gateway.privacy.scanner import Edit, Scan, TextRun, apply, compile_rules, find, plan_for
+from gateway.chat import Nature, Path
+from gateway.errors import PolicyViolation
+from gateway.privacy import formats
+from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
+from gateway.privacy.entities import Entity
+from gateway.privacy.hiding import apart, edits_of, found_in_steps, hiding, noted, read, run_for
+from gateway.privacy.model import ActionOf, Known, joined, masked
+from gateway.privacy.model_run import ModelRun
+from gateway.privacy.plan import Action
+from gateway.privacy.scanner import Scan, Span, apply, plan_for
+from gateway.privacy.sentences import page, pieces
 from gateway.privacy.vault import Vault
+from gateway.privacy.walk import Classify, strings, texts_of, walk
 
-Path = tuple[str | int, ...]
-Nature = Literal["text", "json", "sniff", "keep"]
-Classify = Callable[[Path, str], Nature]
+__all__ = ["Classify", "answer_scan", "redact_request", "restore_body"]
 
-REQUEST_RULES = compile_rules(ENTITIES)
-ANSWER_RULES = compile_rules(tuple(e for e in ENTITIES if e.kind in REDACTED_IN_ANSWERS))
+# How often an entity, by name, met an action. An allowed one is not counted.
+Findings = Counter[tuple[str, Action]]
 
 _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
-# No number below nine digits is an identifier that we know of.
-_SMALLEST_NUMBER = 10**8
+
+
+@cache
+def in_requests() -> Actions:
+    """What is done by default with what a request holds."""
+    return actions({}, IN_REQUESTS)
+
+
+@cache
+def in_answers() -> Actions:
+    """What is done by default with what the model itself produced."""
+    return actions({}, IN_ANSWERS)
+
+
+def counted(found: Findings) -> dict[str, int]:
+    """Findings by entity, whatever was done with them."""
+    counts: dict[str, int] = {}
+    for (name, _), count in found.items():
+        counts[name] = counts.get(name, 0) + count
+    return counts
+
+
+class Scanned(NamedTuple):
+    """What the rules find in a text: what acts, and what is only flagged."""
+
+    acting: list[Span]
+    flagged: list[Span]
+
+
+class Ahead(NamedTuple):
+    """What is known of a request's texts before it is redacted.
+
+    `read` is what a model found in every page of every value, None without one. `scanned` is what rules found
+    in the long texts, by left context and text.
+    """
+
+    read: Known | None = None
+    scanned: Mapping[tuple[str, str], Scanned] = MappingProxyType({})
+
+
+NOTHING_AHEAD = Ahead()
 
 
 def redact_request(
-    body: dict[str, Any], classify: Classify, vault: Vault, names: AbstractSet[str] = frozenset()
-) -> dict[str, int]:
-    """Hide what the request's rules find, in place; the number of findings by entity name.
+    body: dict[str, Any],
+    classify: Classify,
+    vault: Vault,
+    names: AbstractSet[str] = frozenset(),
+    policy: Actions | None = None,
+    ahead: Ahead = NOTHING_AHEAD,
+) -> Findings:
+    """Hide what the policy wants hidden, in place.
 
-    `names` are keys that need no look, because the dialect gave them.
+    `names` are keys that need no look, because the dialect gave them. Raises PolicyViolation with the entity
+    and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
-    found: dict[str, int] = {}
-
-    def hide(entity: Entity, value: str) -> str:
-        found[entity.name] = found.get(entity.name, 0) + 1
-        return vault.hide(entity.label, value)
-
-    for _, text in _strings(body, classify, ()):
+    policy = in_requests() if policy is None else policy
+    for _, text in strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
             vault.hosts.update(host.lower() for host in _HOST.findall(text))
-    scan = Scan(plan_for(REQUEST_RULES, frozenset()), hide)
-
-    def change(text: str, nature: Nature, context: str) -> str:
-        if nature == "text":
-            lead = len(context)
-            whole = context + text
-            spans = find(whole, REQUEST_RULES, lead)
-            edits = [
-                Edit(s.start - lead, s.end - lead, hide(s.entity, whole[s.start : s.end])) for s in spans
-            ]
-        else:
-            edits = _edits(scan, text, nature, context)
-        return apply(text, edits) if edits else text
-
-    _walk(body, classify, (), change, names)
+    if vault.format != "synthetic":
+        return _redact(body, classify, vault, names, policy, ahead)
+    original = copy.deepcopy(body)
+    changed: list[tuple[str, Nature, str]] = []
+    found = _redact(body, classify, vault, names, policy, ahead, changed=changed)
+    if spoilt := _not_reversible(changed, vault):
+        body.clear()
+        body.update(original)
+        found = _redact(body, classify, vault, names, policy, ahead, spoilt)
     return found
 
 
-def answer_scan(vault: Vault) -> Scan:
-    """What the runs of an answer need: restore from the vault, redact what the model itself produced."""
-    return Scan(plan_for(ANSWER_RULES, vault.labels), lambda entity, _: f"[{entity.label}]", vault)
+def _not_reversible(changed: Iterable[tuple[str, Nature, str]], vault: Vault) -> set[str]:
+    """The texts that do not come back from what was made of them.
+
+    A stand-in has no brackets: a number may run together with the digits beside it, and then something else
+    is found there.
+    """
+    spoilt: set[str] = set()
+    for text, nature, made in changed:
+        scan = answer_scan(vault)
+        if apply(made, edits_of(scan, made, nature, "")) != text and not scan.withheld:
+            spoilt.add(text)
+    return spoilt
+
+
+def _redact(
+    body: dict[str, Any],
+    classify: Classify,
+    vault: Vault,
+    names: AbstractSet[str],
+    policy: Actions,
+    ahead: Ahead,
+    spoilt: AbstractSet[str] = frozenset(),
+    changed: list[tuple[str, Nature, str]] | None = None,
+) -> Findings:
+    """One walk over the body. Texts in `spoilt` get no stand-ins; `changed` collects what became of texts."""
+    found: Findings = Counter()
+    here: Path = ()
+    stand_ins = True
+
+    def hide(entity: Entity, value: str) -> str:
+        if policy.allowed is not None and policy.allowed(value):
+            return value
+        action = policy.of(entity)
+        if action == "block":
+            place = _written(here, names)
+            raise PolicyViolation(f"the policy refuses {entity.name}, found in {place}", param=place)
+        found[entity.name, action] += 1
+        return vault.hide(entity, value, stand_ins)
+
+    scan = Scan(plan_for(policy.acting, None), hide)
+
+    def change(text: str, path: Path, nature: Nature, context: str) -> str:
+        return alter(text, path, nature, context, read(text, nature, ahead.read))
+
+    def alter(text: str, path: Path, nature: Nature, context: str, by_model: list[Span]) -> str:
+        nonlocal here, stand_ins
+        here = path
+        stand_ins = text not in spoilt
+        known = ahead.scanned.get((context, text)) if nature == "text" else None
+        acting = [span for span in by_model if policy.of(span.entity) in ("redact", "block")]
+        edits = hiding(scan, policy.acting, text, nature, context, known and known.acting, acting)
+        flagged: list[Span] = []
+        if policy.flagged:
+            flagged = known.flagged if known else noted(policy.flagged, text, nature, context)
+        if by_model:
+            of_model = [span for span in by_model if policy.of(span.entity) == "flag"]
+            flagged = joined(flagged, of_model, text)
+        for span in apart(flagged, edits):
+            if policy.allowed is None or not policy.allowed(text[span.start : span.end]):
+                found[span.entity.name, "flag"] += 1
+        if not edits:
+            return text
+        made = apply(text, edits)
+        if changed is not None:
+            changed.append((text, nature, made))
+        return made
+
+    def rename(key: str, path: Path) -> str:
+        return key if key in names else alter(key, path, "text", "", [])
+
+    walk(body, classify, (), change, rename)
+    return found
+
+
+def _written(path: Path, names: AbstractSet[str]) -> str:
+    """The path as a client writes it. A key that is not the dialect's own may be content: it is a star."""
+    place = ""
+    for step in path:
+        if isinstance(step, int):
+            place += f"[{step}]"
+        else:
+            place += f".{step if step in names else '*'}"
+    return place.lstrip(".") or "the body"
+
+
+def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
+    """What the runs of an answer need: restore from the vault, act on what the model itself produced.
+
+    What is redacted is written in the vault's format where it is a one-way one, else as the label alone.
+    """
+    policy = in_answers() if policy is None else policy
+    write = formats.label_only if vault.reversible else vault.hide
+    allowed = policy.allowed
+
+    def unless_allowed(entity: Entity, value: str) -> str:
+        return value if allowed is not None and allowed(value) else write(entity, value)
+
+    replace = write if allowed is None else unless_allowed
+    return Scan(plan_for(policy.both, vault.grammar(), policy.by_name), replace, vault)
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
     """Make a whole answer safe and whole, in place."""
 
-    def change(text: str, nature: Nature, context: str) -> str:
-        edits = _edits(scan, text, nature, context)
+    def change(text: str, path: Path, nature: Nature, context: str) -> str:
+        edits = edits_of(scan, text, nature, context)
         return apply(text, edits) if edits else text
 
-    _walk(body, classify, (), change)
+    walk(body, classify, (), change, lambda key, path: change(key, path, "text", ""))
 
 
-def _edits(scan: Scan, text: str, nature: Nature, context: str) -> list[Edit]:
-    """What a run of that nature changes in a whole text. JSON brings its own context, its keys."""
-    run: TextRun | JsonRun | SniffRun
-    if nature == "text":
-        run = TextRun(scan, context)
-    else:
-        run = JsonRun(scan) if nature == "json" else SniffRun(scan)
-    run.feed(text)
-    run.flush()
-    return run.edits
+def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list[ModelRun]:
+    """As `restore_body`, where a model reads too: first the runs of the texts, which are to be answered."""
+    runs: list[ModelRun] = []
+
+    def run(text: str, path: Path, nature: Nature, context: str) -> str:
+        runs.append(ModelRun(run_for(scan, nature, context), nature, scan, action))
+        runs[-1].feed(text)
+        runs[-1].flush()
+        return text
+
+    walk(body, classify, (), run, lambda key, path: key)
+    return runs
 
 
-def _strings(node: Any, classify: Classify, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every string that is not kept, keys included, in document order."""
-    if isinstance(node, str):
-        if classify(path, str(node)) != "keep":
-            yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield path, key
-            yield from _strings(value, classify, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _strings(value, classify, (*path, index))
+def restore_read(body: Any, classify: Classify, scan: Scan, runs: Iterable[ModelRun]) -> None:
+    """Then the changes, in place. Raises PolicyViolation for what the policy blocks."""
+    if scan.blocked is not None:
+        raise PolicyViolation(f"the answer holds {scan.blocked.entity.name}, which the policy blocks")
+    following = iter(runs)
+
+    def change(text: str, path: Path, nature: Nature, context: str) -> str:
+        return apply(text, next(following).edits)
+
+    def rename(key: str, path: Path) -> str:
+        return apply(key, edits_of(scan, key, "text", ""))
+
+    walk(body, classify, (), change, rename)
 
 
-Change = Callable[[str, Nature, str], str]
+def pages_of(body: Any, classify: Classify, policy: Actions | None) -> Iterator[tuple[str, str]]:
+    """What a model is to read of a request: each page of its values, as it stands and as it may be shown.
+
+    With a policy, what the rules hide is not shown.
+    """
+    scan = policy and Scan(plan_for(policy.acting, None), formats.label_only)
+    for text, nature, context in texts_of(body, classify):
+        found = pieces(text, nature, page)
+        taken: list[tuple[int, int]] = []
+        if scan and policy and found:
+            taken = [(e.start, e.end) for e in hiding(scan, policy.acting, text, nature, context)]
+        for each in found:
+            yield each.text, masked(each, taken)
 
 
-def _walk(
-    node: Any, classify: Classify, path: Path, change: Change, names: AbstractSet[str] = frozenset()
-) -> Any:
-    """Change strings in place, depth first in document order; what stands in the node's place."""
-    if isinstance(node, str):
-        nature = classify(path, node)
-        if nature == "keep":
-            return node
-        key = path[-1] if path else ""
-        return change(node, nature, f"{key}: " if isinstance(key, str) else "")
-    if isinstance(node, dict):
-        for key in list(node):
-            value = _walk(node[key], classify, (*path, key), change, names)
-            renamed = key if key in names else change(key, "text", "")
-            if renamed == key:
-                node[key] = value
-            else:
-                # Order matters to prompt caches and to people: rebuild rather than append.
-                items = [(renamed if k == key else k, value if k == key else v) for k, v in node.items()]
-                node.clear()
-                node.update(items)
-    elif isinstance(node, list):
-        for index, item in enumerate(node):
-            node[index] = _walk(item, classify, (*path, index), change, names)
-    elif isinstance(node, int) and not isinstance(node, bool) and abs(node) >= _SMALLEST_NUMBER:
-        changed = _walk(str(node), classify, path, change, names)
-        return node if changed == str(node) else changed
-    return node
+def scan_in_steps(
+    body: Any, classify: Classify, policy: Actions, longest: int
+) -> Generator[None, None, dict[tuple[str, str], Scanned]]:
+    """What the rules find in the texts that are longer, a stretch at a time."""
+    scanned: dict[tuple[str, str], Scanned] = {}
+    for text, nature, context in texts_of(body, classify):
+        if nature == "text" and len(text) > longest and (context, text) not in scanned:
+            found = scanned[context, text] = Scanned([], [])
+            yield from found_in_steps(policy.acting, text, context, found.acting)
+            if policy.flagged:
+                yield from found_in_steps(policy.flagged, text, context, found.flagged)
+    return scanned

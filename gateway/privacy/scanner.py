@@ -1,36 +1,52 @@
-"""Text in, spans out: whole, or piece by piece with the same result.
+"""Text in, piece by piece; out comes how far it is decided and what to change in it.
 
-`find` looks at a whole text. `TextRun` takes it in pieces and says after each how far it is *decided*:
-text before that point can be sent on, whatever comes next. Both answer the same question at each position,
-left to right: a placeholder first, then the entities in the table's order; the first that matches and
-validates takes its span, and the search goes on behind it.
+`TextRun` gives the same result however the text is cut: text before the decided point can be sent on,
+whatever comes next. At each position, left to right: a placeholder first, then the rules in the table's
+order; the first that matches takes its span, and the search goes on behind it.
 
 A position is undecided while a longer text could still make, extend or void a match there. `regex` answers
 that exactly with `fullmatch(…, partial=True)` on the pattern's core, from that position to the end of what
 is known: patterns are regular, look one character past their end at most, and see only left context.
 (`match(…, partial=True)` does not: it calls `123-45-6789` complete although a digit may follow.)
 
-What costs per token is one `re` search for a character that could begin anything, over the new piece and
-the character before it. Nothing else runs unless it hits.
+What is done with a match is its row's action. Rows that act (redact, block) and placeholders take their
+spans first, as if the others did not exist. Flagged rows hold nothing: they compete, in the table's order
+among themselves, for what text is left; a match that would overlap a span taken is none. A match that is
+blocked ends everything: no run of its scan decides anything from there on.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from string import ascii_lowercase
+from typing import Any, NamedTuple
 
 import regex
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
-from gateway.privacy.vault import Vault, placeholder_core
+from gateway.privacy.plan import FLAG_STRIDE, URL_REACH, Action, CueWord, Plan, plan_for
+from gateway.privacy.rules import Rule, Search, compile_rules, fold, word_places, words_of
+from gateway.privacy.search import Span, find, find_between, find_in_steps
+from gateway.privacy.vault import Vault
 
-_PLACEHOLDER_OPENINGS = ((r"\[",), ("［",), (r"\\", r"\["), ("%", "5", "[Bb]"))
+__all__ = [
+    "Action",
+    "Blocked",
+    "Edit",
+    "Plan",
+    "Scan",
+    "Span",
+    "TextRun",
+    "apply",
+    "compile_rules",
+    "find",
+    "find_in_steps",
+    "plan_for",
+]
+
 # A URL whose query or path may carry a restored value away, and where it must not (see `_exfiltrates`).
 _URL_BEFORE = regex.compile(r"(!\[[^\]\n]*\]\([^\s)]*|https?://([^\s/?#:@\"'<>()]*)[^\s\"'<>()]*)\Z")
-_URL_REACH = 2048
+_FORGET_STRIDE = 256
 
 
 class Edit(NamedTuple):
@@ -45,166 +61,12 @@ class Edit(NamedTuple):
     lead: str = ""
 
 
-class Span(NamedTuple):
-    """A match in a text."""
+class Blocked(NamedTuple):
+    """The match that ended a scan; offsets count from the start of its run."""
 
+    entity: Entity
     start: int
     end: int
-    entity: Entity
-
-
-class Rule:
-    """An entity with its patterns compiled."""
-
-    __slots__ = ("entity", "extend", "match", "order", "search", "sign", "until")
-
-    def __init__(self, entity: Entity, order: int) -> None:
-        before = f"(?<={entity.cue})" if entity.cue else ""
-        before += f"(?<!{entity.before})" if entity.before else ""
-        after = f"(?!{entity.after})" if entity.after else ""
-        whole = regex.compile(f"{before}(?:{entity.core}){after}")
-        self.entity = entity
-        self.order = order
-        self.match = whole.match
-        self.search = whole.search
-        # What stands before is decided already; only the core can still grow.
-        self.extend = regex.compile(f"{before}(?:{entity.core})").fullmatch
-        self.until = regex.compile(entity.until) if entity.until else None
-        self.sign = re.compile(_sign(entity)).search
-
-
-def _sign(entity: Entity) -> str:
-    return entity.sign or "|".join("".join(opening) for opening in entity.openings)
-
-
-_Search = Callable[[str], re.Match[str] | None]
-
-
-class Rules(tuple[Rule, ...]):
-    """Rules in the order in which they are tried.
-
-    `groups` are the same rules behind common signs: a group has no match in a text without its sign.
-    """
-
-    groups: list[tuple[_Search, list[Rule]]]
-
-
-@lru_cache(maxsize=64)
-def compile_rules(entities: tuple[Entity, ...]) -> Rules:
-    rules = Rules(Rule(entity, order) for order, entity in enumerate(entities))
-    # An alternation that begins with plain characters only is searched in C (7 µs in 240 characters); one
-    # class among them, and it takes five times as long.
-    groups: dict[str, list[Rule]] = {}
-    for rule in rules:
-        sign = _sign(rule.entity)
-        groups.setdefault(sign if "[" in sign else "", []).append(rule)
-    if spelt := groups.pop("", []):
-        groups["|".join(_sign(rule.entity) for rule in spelt)] = spelt
-    rules.groups = [(re.compile(sign).search, group) for sign, group in groups.items()]
-    return rules
-
-
-# --- the whole text -------------------------------------------------------------------------------------
-
-
-def find(text: str, rules: Rules, start: int = 0) -> list[Span]:
-    """Every span from `start` on, left to right, none overlapping."""
-    spans: list[Span] = []
-    ahead = []
-    for sign, group in rules.groups:
-        if sign(text):
-            for rule in group:
-                if rule.sign(text) and (hit := _next_match(rule, text, start)):
-                    ahead.append((*hit, rule))
-    while ahead:
-        at, _, length, rule = min(ahead, key=lambda hit: hit[:2])
-        spans.append(Span(at + rule.entity.keep, at + length, rule.entity))
-        start = at + length
-        ahead = [
-            (*again, hit[3])
-            for hit in ahead
-            if (again := hit[:3] if hit[0] >= start else _next_match(hit[3], text, start))
-        ]
-    return spans
-
-
-def _next_match(rule: Rule, text: str, start: int) -> tuple[int, int, int] | None:
-    """(position, order, length) of the rule's first valid match."""
-    while found := rule.search(text, start):
-        if length := _accepted(rule, found, text):
-            return found.start(), rule.order, length
-        start = found.start() + 1
-    return None
-
-
-def _accepted(rule: Rule, found: regex.Match[str], text: str) -> int:
-    length = rule.entity.validate(found[0])
-    if length and rule.until is not None:
-        ended = rule.until.search(text, found.end())
-        return int(ended.end() if ended else len(text)) - int(found.start())
-    return length
-
-
-# --- the text as it comes ---------------------------------------------------------------------------------
-
-
-class Plan:
-    """What a kind of lane looks for: rules by the character they begin with, and the gate before them."""
-
-    __slots__ = ("by_first", "gate", "left", "maybe_placeholder", "placeholder", "rules")
-
-    def __init__(self, rules: tuple[Rule, ...], labels: frozenset[str]) -> None:
-        self.rules = rules
-        placeholder = regex.compile(placeholder_core(labels), regex.IGNORECASE) if labels else None
-        self.placeholder = placeholder.match if placeholder else None
-        self.maybe_placeholder = placeholder.fullmatch if placeholder else None
-        self.left = _URL_REACH if labels else LEFT_CONTEXT
-        openings: dict[str, list[tuple[str, ...]]] = {"": list(_PLACEHOLDER_OPENINGS if labels else ())}
-        for rule in rules:
-            openings.setdefault(rule.entity.before, []).extend(rule.entity.openings)
-        self.gate = re.compile(_gate(openings)).search
-        self.by_first: dict[str, tuple[Rule, ...]] = {}
-        for rule in rules:
-            for opening in rule.entity.openings:
-                for character in map(chr, range(33, 127)):
-                    known = self.by_first.get(character, ())
-                    if rule not in known and re.fullmatch(opening[0], character):
-                        self.by_first[character] = (*known, rule)
-
-
-@lru_cache(maxsize=256)
-def plan_for(rules: tuple[Rule, ...], labels: frozenset[str]) -> Plan:
-    return Plan(rules, labels)
-
-
-def _gate(openings: Mapping[str, Iterable[tuple[str, ...]]]) -> str:
-    """A pattern for every place where something may begin; openings by what must not stand before them.
-
-    It begins with one class of characters, for which `re` skips ahead in C, and only then looks at what
-    stood before and goes on after. An alternation of whole openings took 0.58 µs for " answer" and 0.33 for
-    a comma where this takes 0.46 and 0.12.
-    """
-    all_firsts = ""
-    groups = []
-    # Inside a word the look-behind that is about words fails first, and most of a text is inside words.
-    for before, group in sorted(openings.items(), reverse=True):
-        branches = list(_by_first_atom(group))
-        firsts = "".join(atom[1:-1] if atom[0] == "[" else atom for atom, _ in branches)
-        all_firsts += firsts
-        look_behind = f"(?<!{before}(?s:.))" if before else f"(?<=[{firsts}])"
-        if branches:
-            groups.append(f"{look_behind}(?:{'|'.join(f'(?<={atom}){rest}' for atom, rest in branches)})")
-    return f"[{all_firsts}](?:{'|'.join(groups)})" if groups else r"(?!)"
-
-
-def _by_first_atom(openings: Iterable[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
-    """Each first atom with a pattern for what may follow it: the rest of an opening, or the end within it."""
-    for atom, group in groupby(sorted(set(openings)), key=lambda opening: opening[0]):
-        rests = [opening[1:] for opening in group]
-        if () in rests:
-            yield atom, ""
-        else:
-            yield atom, rf"(?:\Z|{'|'.join(first + rest for first, rest in _by_first_atom(rests))})"
 
 
 Replace = Callable[[Entity, str], str]
@@ -215,16 +77,38 @@ class Scan:
 
     `replace` names what takes a match's place. With a vault, placeholders are restored; without one they
     are text like any other, and a secret without a near end is taken whole, so that it can be hidden.
-    The counts are for metrics.
+    `flagged` counts by entity name what was seen and left alone. Once `blocked` is set no run of this scan
+    decides anything more, and what is undecided must not be shown. The counts are for metrics.
     """
 
-    __slots__ = ("plan", "redacted", "replace", "restored", "unresolved", "vault", "withheld")
+    __slots__ = (
+        "blocked",
+        "flagged",
+        "plan",
+        "redacted",
+        "replace",
+        "restored",
+        "unresolved",
+        "vault",
+        "withheld",
+    )
 
     def __init__(self, plan: Plan, replace: Replace, vault: Vault | None = None) -> None:
         self.plan = plan
         self.replace = replace
         self.vault = vault
         self.redacted = self.restored = self.unresolved = self.withheld = 0
+        self.flagged: dict[str, int] = {}
+        self.blocked: Blocked | None = None
+
+
+class _Cue(NamedTuple):
+    """A cue word was read: its rules may match from `first` to `last`, offsets in the run."""
+
+    first: int
+    last: int
+    gate: Search
+    rules: tuple[Rule, ...]
 
 
 class TextRun:
@@ -232,89 +116,159 @@ class TextRun:
 
     `feed` takes the next piece and returns how many characters of the run are decided; `flush` decides the
     rest. `edits` collects what to change, in order; whoever applies an edit removes it. `context` stands
-    before the run, is seen by look-behind, and is never changed.
+    before the run, is seen by look-behind, and is never changed. In a `signed` run placeholders stay: what
+    the provider signed must come back as it was.
     """
 
-    __slots__ = ("_base", "_inside", "_pos", "_scan", "_text", "edits")
+    __slots__ = (
+        "_base",
+        "_cues",
+        "_flagged",
+        "_inside",
+        "_open",
+        "_plan",
+        "_pos",
+        "_read",
+        "_scan",
+        "_taken",
+        "_text",
+        "_token",
+        "edits",
+    )
 
-    def __init__(self, scan: Scan, context: str = "") -> None:
+    def __init__(self, scan: Scan, context: str = "", *, signed: bool = False) -> None:
         self._scan = scan
+        self._plan = scan.plan.signed if signed else scan.plan
         self._text = context
-        self._pos = len(context)  # what is before it in `_text` is decided
-        self._base = -len(context)  # the run's offset of `_text[0]`
+        self._base = -len(context)  # the run's offset of `_text[0]`; the others count in `_text`
+        self._pos = len(context)  # what is before it is decided
+        self._read = 0  # cue words before it have been noted
+        self._flagged = len(context)  # flagged rows have seen where matches begin before it
+        self._cues: list[_Cue] = []
+        self._open: Sequence[Rule] | None = None  # rules that are undecided at `_pos`
+        self._token = False  # a placeholder may be there too
         self._inside: Rule | None = None  # a secret's opening was redacted, its end not seen yet
+        self._taken: list[tuple[int, int]] = []  # spans that acted and that flagged rows have still to see
         self.edits: list[Edit] = []
 
     def feed(self, piece: str) -> int:
+        scan = self._scan
+        if scan.blocked is not None:
+            return self._base + self._pos
         text = self._text = self._text + piece
-        plan = self._scan.plan
-        if self._inside is None and plan.gate(text, self._pos) is None:
-            pos = len(text)
-        else:
-            pos = self._advance(final=False)
-        if pos > plan.left + 256:  # forget in strides, a copy a token would cost more than the memory
-            self._base += pos - plan.left
-            self._text = text[pos - plan.left :]
+        plan = self._plan
+        if plan.cues or plan.scripts:
+            self._read_words(text)
+        busy = self._cues or self._open is not None or self._inside is not None
+        pos = self._advance(final=False) if busy or plan.gate(text, self._pos) else len(text)
+        if plan.flagged is not None and pos - self._flagged > plan.flagged_reach + FLAG_STRIDE:
+            self._flag(pos, pos - plan.flagged_reach)
+        if pos > plan.left + _FORGET_STRIDE:  # a copy a token would cost more than the memory
+            self._forget(pos - plan.left)
             pos = plan.left
         self._pos = pos
         return self._base + pos
 
     def flush(self) -> int:
-        self._pos = self._advance(final=True)
+        if self._scan.blocked is None:
+            self._pos = self._advance(final=True)
+            self._flag(self._pos, self._pos)
         return self._base + self._pos
+
+    def _forget(self, length: int) -> None:
+        self._base += length
+        self._read -= length
+        self._flagged -= length
+        self._text = self._text[length:]
+
+    # --- what acts ---
 
     def _advance(self, final: bool) -> int:
         """Decide as much as can be decided; the position in `_text` up to which that is."""
-        text, pos, plan = self._text, self._pos, self._scan.plan
+        pos, plan, scan = self._pos, self._plan, self._scan
         while True:
             if self._inside is not None:
                 pos = self._swallow(self._inside, pos, final)
                 if self._inside is not None:
                     return pos
-            opening = plan.gate(text, pos)
-            if opening is None:
-                return len(text)
-            at = opening.start()
-            if plan.placeholder is not None and plan.maybe_placeholder is not None:
-                if found := plan.placeholder(text, at):
-                    self._restore(found, at)
+            if self._open is None:
+                pos = self._open_next(pos)
+                if self._open is None:
+                    return pos
+            if self._token and plan.placeholder is not None and plan.maybe_placeholder is not None:
+                # One that ends with its last character is complete; one that is a whole word may go on.
+                if not final and plan.whole_words and plan.maybe_placeholder(self._text, pos, partial=True):
+                    return pos
+                if found := plan.placeholder(self._text, pos):
+                    self._restore(found, pos)
                     pos = found.end()
+                    self._open = None
                     continue
-                if not final and plan.maybe_placeholder(text, at, partial=True):
-                    return at
-            pos = self._match_rules(at, final)
-            if pos < 0:
-                return at
+                if not final and plan.maybe_placeholder(self._text, pos, partial=True):
+                    return pos
+                self._token = False
+            end = self._try_rules(pos, final)
+            if end < 0 or scan.blocked is not None:
+                return pos
+            self._open = None
+            pos = end
 
-    def _match_rules(self, at: int, final: bool) -> int:
-        """Try the rules at a position; where to go on, or -1 while that is undecided."""
-        text = self._text
-        for rule in self._scan.plan.by_first.get(text[at], ()):
+    def _open_next(self, pos: int) -> int:
+        """The next position where something may begin, and `_open` the rules that may; else the end."""
+        text, base, plan = self._text, self._base, self._plan
+        hit = plan.gate(text, pos)
+        always = at = len(text) if hit is None else hit.start()
+        if self._cues:
+            cues = self._cues = [cue for cue in self._cues if cue.last >= base + pos]
+            for cue in cues:
+                hit = cue.gate(text, max(pos, cue.first - base), at)
+                if hit is not None and hit.start() <= cue.last - base:
+                    at = hit.start()
+        if at == len(text):
+            return at
+        self._token = at == always
+        rules: Sequence[Rule] = plan.by_first[text[at]] if at == always else ()
+        if self._cues:
+            near = {rule for cue in self._cues if cue.first <= base + at <= cue.last for rule in cue.rules}
+            rules = sorted((*rules, *(rule for rule in near if rule.begins(text[at]))), key=_order)
+        self._open = [rule for rule in rules if rule.fits(text, at)]
+        return at
+
+    def _try_rules(self, at: int, final: bool) -> int:
+        """Try the open rules at a position; where to go on, or -1 while that is undecided."""
+        text, scan = self._text, self._scan
+        rules = self._open or ()
+        for index, rule in enumerate(rules):
             if rule.until is None:
                 if not final and rule.extend(text, at, partial=True):
+                    self._open = rules[index:]
                     return -1
-                found = rule.match(text, at)
-                length = rule.entity.validate(found[0]) if found else 0
+                end = rule.match_at(text, at)
             else:
-                found = rule.match(text, at)
-                if found is None:
+                end = rule.match_at(text, at)
+                if not end:
                     if not final and rule.extend(text, at, partial=True):
+                        self._open = rules[index:]
                         return -1
                     continue
-                if ended := rule.until.search(text, found.end()):
-                    length = ended.end() - at
-                elif final:
-                    length = len(text) - at
-                elif self._scan.vault is None:
+            if not end:
+                continue
+            start = at + rule.entity.keep
+            if rule.entity.name in self._plan.blocked:
+                self._flag(at, at)
+                scan.blocked = Blocked(rule.entity, self._base + start, self._base + end)
+                return at
+            if rule.until is not None:
+                if final or rule.until.search(text, end):
+                    end = rule.end_of_secret(text, end)
+                elif scan.vault is None:
+                    self._open = rules[index:]
                     return -1
                 else:
-                    length = found.end() - at
                     self._inside = rule
-            if length:
-                start = at + rule.entity.keep
-                self._edit(start, at + length, self._scan.replace(rule.entity, text[start : at + length]))
-                self._scan.redacted += 1
-                return at + length
+            self._edit(start, end, scan.replace(rule.entity, text[start:end]))
+            scan.redacted += 1
+            return end
         return at + 1
 
     def _swallow(self, rule: Rule, pos: int, final: bool) -> int:
@@ -329,12 +283,12 @@ class TextRun:
             stop = len(text)
         else:
             # The end mark may have begun; it is no longer than `longest`, so this much stays in sight.
-            stop = max(pos, len(text) - rule.entity.longest)
+            stop = max(pos, len(text) - rule.longest)
         if stop > pos:
             self._edit(pos, stop, "")
         return int(stop)
 
-    def _restore(self, found: regex.Match[str], at: int) -> None:
+    def _restore(self, found: Any, at: int) -> None:
         scan = self._scan
         assert scan.vault is not None
         value = scan.vault.reveal(found)
@@ -349,6 +303,66 @@ class TextRun:
     def _edit(self, start: int, stop: int, text: str) -> None:
         lead = self._text[max(0, start - 8) : start].rstrip()[-1:]
         self.edits.append(Edit(self._base + start, self._base + stop, text, lead))
+        if self._plan.flagged is not None:
+            self._taken.append((self._base + start, self._base + stop))
+
+    # --- what waits for cue words ---
+
+    def _read_words(self, text: str) -> None:
+        """Note the cue words that have ended. One at the end of the text may not have: it is read again."""
+        cues = self._plan.cues
+        folded = fold(text[self._read :])
+        words = words_of(folded)
+        tail = 0
+        if words:
+            if not cues.keys().isdisjoint(words):
+                start = self._base + self._read
+                for word in word_places(folded):
+                    known = cues.get(word[0])
+                    if known is not None and word.end() < len(folded):
+                        self._note(start + word.end(), start + word.start() + LEFT_CONTEXT, known)
+            if folded[-1] in ascii_lowercase:
+                tail = min(len(words[-1]), LEFT_CONTEXT)
+        if not folded.isascii():
+            for letters, waiting in self._plan.scripts:
+                if places := [letter.start() for letter in letters(text[self._read :])]:
+                    start = self._base + self._read
+                    self._note(start + places[0] + 1, start + places[-1] + LEFT_CONTEXT, waiting)
+        self._read = len(text) - tail
+
+    def _note(self, first: int, last: int, known: CueWord) -> None:
+        """Rules that wait may match from `first` to `last`. Where they may already, it only lasts longer."""
+        for index, cue in enumerate(self._cues):
+            if cue.rules is known.rules and cue.last >= first:
+                self._cues[index] = cue._replace(first=min(cue.first, first), last=max(cue.last, last))
+                return
+        self._cues.append(_Cue(first, last, known.gate, known.rules))
+
+    # --- what is only flagged ---
+
+    def _flag(self, known: int, stop: int) -> None:
+        """Count the flagged matches that begin before `stop`; they end by `known`, what acts before it is."""
+        plan, base = self._plan, self._base
+        if plan.flagged is None:
+            return
+        spans: list[Span] = []
+        at = self._flagged
+        for start, end in self._taken:
+            if at < stop and at < start - base:
+                at = find_between(self._text, plan.flagged, at, min(stop, start - base), spans, start - base)
+            if at < stop:
+                at = max(at, end - base)
+        if at < stop:
+            at = find_between(self._text, plan.flagged, at, stop, spans, known)
+        self._flagged = at
+        self._taken = [(start, end) for start, end in self._taken if end - base > at]
+        counts = self._scan.flagged
+        for span in spans:
+            counts[span.entity.name] = counts.get(span.entity.name, 0) + 1
+
+
+def _order(rule: Rule) -> int:
+    return rule.order
 
 
 def _exfiltrates(text: str, at: int, hosts: set[str]) -> bool:
@@ -356,7 +370,7 @@ def _exfiltrates(text: str, at: int, hosts: set[str]) -> bool:
 
     A page that shows the answer would fetch it and so carry the value away (hard case 76).
     """
-    start = max(0, at - _URL_REACH)
+    start = max(0, at - URL_REACH)
     if text.find("](", start, at) < 0 and text.find("://", start, at) < 0:
         return False
     found = _URL_BEFORE.search(text, start, at)

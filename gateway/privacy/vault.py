@@ -1,61 +1,81 @@
-"""The two-way map of one request: value to placeholder, placeholder to value.
+"""The two-way map of one request: a value to what stands for it, and back.
 
 It lives in memory and dies with the request. It has no useful repr, so that no log, traceback or debugger
-line shows a value by accident.
+line shows a value by accident. In a one-way format it keeps nothing at all.
 
 Placeholders are `[EMAIL_1]`: typed, numbered by first appearance, terminated, ASCII. Numbering in order
 makes them stable from turn to turn, because the client sends the restored history again; a stable prompt
-keeps the provider's prompt cache warm. Each surface form has its own placeholder, so that restoring gives
-back exactly what stood there. Numbers that the caller's own text already uses are skipped: what the
-caller wrote as `[EMAIL_1]` stays literally that.
+keeps the provider's prompt cache warm. Where the provider keeps the conversation, a request begins in the
+middle of it and would count from one again; there a keyed id takes the number's place (`[EMAIL_k7f3qab]`),
+which is the same for a value in every request under one key.
+
+Each surface form has its own placeholder, so that restoring gives back exactly what stood there. What the
+caller's own text already holds, in any form that the grammar accepts, is never issued: what the caller wrote
+as `[EMAIL_1]` stays literally that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from urllib.parse import quote
+import base64
+import hmac
 
 import regex
 
-# What models make of a placeholder, beside leaving it alone: another case, a space or an escaped
-# underscore inside, Markdown-escaped or full-width brackets, percent-encoded brackets in a URL. Anything
-# else is not a placeholder. At most 6 digits and one space either side keep it bounded.
-# Escaped brackets count in pairs only: a backslash before an unescaped one is the caller's own.
-_TOLERANT = (
-    r"(?:[\[［] ?(?P<label>{labels})(?:\\?_|[ -])(?P<number>[0-9]{{1,6}}) ?[\]］]"
-    r"|\\\[ ?(?P<label>{labels})(?:\\?_|[ -])(?P<number>[0-9]{{1,6}}) ?\\\]"
-    r"|%5B(?P<label>{labels})(?:_|%5F|%20|\+)(?P<number>[0-9]{{1,6}})%5D)"
-)
-LONGEST_PLACEHOLDER = 64
-_ANY_LABEL = r"[A-Z][A-Z_]{0,40}"
+from gateway.privacy import formats
+from gateway.privacy.entities import Entity
+from gateway.privacy.formats import Format
+from gateway.privacy.grammar import Grammar, identity, lookalikes, placeholders, views, written_like
+from gateway.privacy.synthetic import StandIns
 
+__all__ = ["Format", "Grammar", "Vault"]
 
-def placeholder_core(labels: Iterable[str]) -> str:
-    """The tolerant grammar for these labels as a regular expression; match it ignoring case."""
-    return _TOLERANT.format(labels="|".join(sorted(labels)))
-
-
-_ANY = regex.compile(_TOLERANT.format(labels=_ANY_LABEL), regex.IGNORECASE)
+# A class that no character is in: what may follow a stand-in its own pattern says, but the next character
+# must be known. (`regex` 2026.11 takes `[^\s\S]` for every character.)
+_NO_CHARACTER = r"[^\x00-\U0010ffff]"
 
 
 class Vault:
-    """Values and placeholders of one request.
+    """What was hidden in one request.
 
-    `reserve` takes every raw text of the request first; `hide` then hands out placeholders; `reveal` gives
-    values back, None for a placeholder that was never issued.
+    `reserve` takes every raw text of the request first; `hide` then says what to write instead of a value;
+    `reveal` gives values back, None for what was never issued. `key` is needed for hashes, `stable_key` asks
+    for ids that outlive the request; both belong to one tenant.
     """
 
-    __slots__ = ("_next", "_placeholders", "_reserved", "_values", "hosts")
+    __slots__ = (
+        "_given",
+        "_key",
+        "_labels",
+        "_next",
+        "_reserved",
+        "_stable_key",
+        "_stand_ins",
+        "_values",
+        "format",
+        "hosts",
+    )
 
-    def __init__(self) -> None:
-        self._placeholders: dict[tuple[str, str], str] = {}
-        self._values: dict[tuple[str, int], str] = {}
-        self._reserved: set[tuple[str, int]] = set()
-        self._next: dict[str, int] = {}
+    def __init__(
+        self, format: Format = "token", *, key: bytes = b"", stable_key: bytes | None = None
+    ) -> None:
+        if format == "hash" and not key:
+            raise ValueError(
+                "the hash format needs a key: without one, values can be found by trying them out"
+            )
+        self.format = format
         self.hosts: set[str] = set()
+        self._key = key
+        self._stable_key = stable_key
+        self._stand_ins = StandIns() if format == "synthetic" else None
+        self._given: dict[tuple[str, str], str] = {}
+        self._values: dict[tuple[str, str], str] = {}
+        self._labels: set[str] = set()
+        self._reserved: set[tuple[str, str]] = set()
+        self._next: dict[str, int] = {}
 
     def __len__(self) -> int:
-        return len(self._values)
+        """How many values can be given back."""
+        return len(self._values) + len(self._stand_ins or ())
 
     def __repr__(self) -> str:
         return f"<Vault of {len(self)}>"
@@ -64,33 +84,74 @@ class Vault:
         raise TypeError("a vault is never written anywhere")
 
     @property
-    def labels(self) -> frozenset[str]:
-        """The labels of which at least one placeholder was issued."""
-        return frozenset(self._next)
+    def reversible(self) -> bool:
+        return self.format in ("token", "synthetic")
 
     def reserve(self, text: str) -> None:
-        """Keep numbers that stand in the caller's raw text from being issued."""
-        if "[" not in text and "%" not in text and "［" not in text:
+        """Keep what stands in the caller's raw text from being issued."""
+        if not self.reversible:
             return
-        for found in _ANY.finditer(text):
-            self._reserved.add((found["label"].upper(), int(found["number"])))
+        self._reserved.update(lookalikes(text))
+        if self._stand_ins is not None:
+            for view in views(text):
+                self._stand_ins.reserve(view)
 
-    def hide(self, label: str, value: str) -> str:
-        """The placeholder of a value: the one it has, or the label's next free number."""
-        placeholder = self._placeholders.get((label, value))
+    def hide(self, entity: Entity, value: str, stand_in: bool = True) -> str:
+        """What to write instead of a value. In a reversible format, what it already has, or something new.
+
+        Without `stand_in` that is a placeholder in the synthetic format too.
+        """
+        if self.format == "redact":
+            return formats.label_only(entity)
+        if self.format == "mask":
+            return formats.masked(entity, value)
+        if self.format == "hash":
+            return formats.hashed(entity, value, self._key)
+        made = self._stand_ins.hide(entity, value) if self._stand_ins is not None and stand_in else None
+        if made is not None:
+            return made
+        placeholder = self._given.get((entity.label, value))
         if placeholder is None:
-            number = self._next.get(label, 0) + 1
-            while (label, number) in self._reserved:
-                number += 1
-            self._next[label] = number
-            placeholder = f"[{label}_{number}]"
-            self._placeholders[label, value] = placeholder
+            label = entity.label
+            number = self._keyed_id(label, value) if self._stable_key is not None else self._number(label)
+            placeholder = self._given[label, value] = f"[{label}_{number}]"
             self._values[label, number] = value
+            self._labels.add(label)
         return placeholder
 
+    def grammar(self) -> Grammar | None:
+        """What to look for in the answer; None if nothing can be given back."""
+        tokens = placeholders(frozenset(self._labels), self._stable_key is not None) if self._labels else None
+        if not self._stand_ins:
+            return tokens
+        core, openings = self._stand_ins.core(), self._stand_ins.openings()
+        if tokens is not None:
+            core = f"(?i:{tokens.core})|{core}"
+            openings += tokens.openings
+        return Grammar(core=core, openings=openings, after=_NO_CHARACTER)
+
     def reveal(self, found: regex.Match[str]) -> str | None:
-        """The value for a match of `placeholder_core`, percent-encoded where the placeholder was."""
-        value = self._values.get((found["label"].upper(), int(found["number"])))
-        if value is not None and found[0][0] == "%":
-            return quote(value, safe="")
-        return value
+        """The value for a match of the grammar, encoded as the match is; None if it was never issued."""
+        if self._stand_ins is not None and (value := self._stand_ins.reveal(found[0])) is not None:
+            return value
+        if not self._labels or found["label"] is None:
+            return None
+        value = self._values.get(identity(found))
+        return None if value is None else written_like(found, value)
+
+    def _number(self, label: str) -> str:
+        number = self._next.get(label, 0) + 1
+        while (label, str(number)) in self._reserved:
+            number += 1
+        self._next[label] = number
+        return str(number)
+
+    def _keyed_id(self, label: str, value: str) -> str:
+        """30 bits of HMAC-SHA-256; the next 30 should another value of the request have them already."""
+        assert self._stable_key is not None
+        digest = hmac.digest(self._stable_key, f"{label}\0{value}".encode(errors="surrogatepass"), "sha256")
+        while True:
+            number = "k" + base64.b32encode(digest)[:6].decode().lower()
+            if (label, number) not in self._values and (label, number) not in self._reserved:
+                return number
+            digest = hmac.digest(self._stable_key, digest, "sha256")

@@ -20,27 +20,60 @@ from msgspec import Struct
 
 from gateway.errors import NotFound, PermissionDenied
 
+Site = Literal["openai", "azure", "anthropic", "gemini", "vertex", "bedrock"]
+
 
 class Row(Struct, frozen=True):
     """What is known of a provider.
 
     `base_url` may name environment variables in braces. `key_variables` are where its key is usually
-    found, best first. `usage_in_stream`: it takes `stream_options.include_usage`.
+    found, best first. `site` is how its URLs are built (`endpoints`), `dialects` what it speaks there, best
+    first, and `auth` how a request is authenticated: the header of a key, or what must be fetched first.
+    `usage_in_stream`: it takes `stream_options.include_usage`.
     """
 
     name: str
     base_url: str
     key_variables: tuple[str, ...] = ()
-    dialect: Literal["openai_chat"] = "openai_chat"
-    auth: Literal["bearer", "api-key"] = "bearer"
+    site: Site = "openai"
+    dialects: tuple[str, ...] = ("openai_chat",)
+    auth: Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "aws", "google"] = "bearer"
     needs_key: bool = True
     usage_in_stream: bool = True
 
 
+_OPENAI = ("openai_chat", "openai_responses", "openai_completions")
+_CHAT_AND_OLD = ("openai_chat", "openai_completions")
+
 ROWS = (
-    Row("openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",)),
-    # Only the v1 URLs, where the model in the body is the deployment and no api-version is needed.
-    Row("azure", "{AZURE_OPENAI_ENDPOINT}/openai/v1", ("AZURE_OPENAI_API_KEY",), auth="api-key"),
+    Row("openai", "https://api.openai.com/v1", ("OPENAI_API_KEY",), dialects=_OPENAI),
+    Row(
+        "anthropic",
+        "https://api.anthropic.com/v1",
+        ("ANTHROPIC_API_KEY",),
+        site="anthropic",
+        dialects=("anthropic",),
+        auth="x-api-key",
+    ),
+    Row(
+        "gemini",
+        "https://generativelanguage.googleapis.com/v1beta",
+        ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        site="gemini",
+        dialects=("gemini",),
+        auth="x-goog-api-key",
+    ),
+    Row(
+        "azure",
+        "{AZURE_OPENAI_ENDPOINT}/openai/v1",
+        ("AZURE_OPENAI_API_KEY",),
+        site="azure",
+        dialects=("openai_chat", "openai_responses"),
+        auth="api-key",
+    ),
+    # The key is a Bedrock API key; without one, requests are signed.
+    Row("bedrock", "", ("AWS_BEARER_TOKEN_BEDROCK",), site="bedrock", dialects=("bedrock",), auth="aws"),
+    Row("vertex", "", site="vertex", dialects=("gemini", "anthropic"), auth="google"),
     Row("groq", "https://api.groq.com/openai/v1", ("GROQ_API_KEY",)),
     # 422 "extra inputs are not permitted" (openai-agents-python#442); usage comes with the finish anyway.
     Row("mistral", "https://api.mistral.ai/v1", ("MISTRAL_API_KEY",), usage_in_stream=False),
@@ -65,18 +98,22 @@ ROWS = (
     Row("snowflake", "https://{SNOWFLAKE_ACCOUNT}.snowflakecomputing.com/api/v2/cortex/v1"),
     # Rejects stream_options (opencode#4698).
     Row("databricks", "{DATABRICKS_HOST}/serving-endpoints", ("DATABRICKS_TOKEN",), usage_in_stream=False),
-    Row("ollama", "http://localhost:11434/v1", needs_key=False),
-    Row("vllm", "http://localhost:8000/v1", needs_key=False),
-    Row("lmstudio", "http://localhost:1234/v1", needs_key=False),
+    Row("ollama", "http://localhost:11434/v1", dialects=_CHAT_AND_OLD, needs_key=False),
+    Row("vllm", "http://localhost:8000/v1", dialects=_CHAT_AND_OLD, needs_key=False),
+    Row("lmstudio", "http://localhost:1234/v1", dialects=_OPENAI, needs_key=False),
 )
 # Whoever else speaks the dialect. Nothing is demanded of a server that we know nothing of.
-GENERIC = Row("generic", "", needs_key=False)
+GENERIC = Row("generic", "", dialects=_CHAT_AND_OLD, needs_key=False)
 
 # Hosts that the rows' own URLs do not name: one for each customer, or another region's.
 _HOSTS = {
     ".openai.azure.com": "azure",
     ".services.ai.azure.com": "azure",
     ".cognitiveservices.azure.com": "azure",
+    ".amazonaws.com": "bedrock",
+    "aiplatform.googleapis.com": "vertex",
+    "-aiplatform.googleapis.com": "vertex",
+    ".rep.googleapis.com": "vertex",
     ".snowflakecomputing.com": "snowflake",
     ".azuredatabricks.net": "databricks",
     ".databricks.com": "databricks",
@@ -87,7 +124,12 @@ _HOSTS = {
     "api.together.ai": "together",
 }
 _BY_NAME = {row.name: row for row in ROWS}
-_BY_PLACE = {urlsplit(row.base_url).netloc: row for row in ROWS if "{" not in row.base_url}
+_BY_PLACE = {urlsplit(row.base_url).netloc: row for row in ROWS if row.base_url and "{" not in row.base_url}
+
+
+def named(name: str) -> Row | None:
+    """What is known of a provider of that name."""
+    return _BY_NAME.get(name)
 
 
 def row(name: str, base_url: str) -> Row:
@@ -97,7 +139,7 @@ def row(name: str, base_url: str) -> Row:
         return _BY_PLACE[place]
     host = place.partition(":")[0]
     for ending, known in _HOSTS.items():
-        if host == ending or (ending.startswith(".") and host.endswith(ending)):
+        if host == ending or (ending[0] in ".-" and host.endswith(ending)):
             return _BY_NAME[known]
     return _BY_NAME.get(name, GENERIC)
 

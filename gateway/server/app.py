@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import perf_counter
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from ulid import ULID
 
-from gateway.access.keys import identify
 from gateway.config import Config, Proxies, is_loopback
-from gateway.dialects import openai_body
+from gateway.dialects.anthropic import ANTHROPIC
+from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import (
     BodyTooLarge,
     InternalError,
@@ -27,17 +27,14 @@ from gateway.errors import (
     PermissionDenied,
     SluiceError,
 )
-from gateway.providers import catalog
-from gateway.server import telemetry
+from gateway.server import models, routes, telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
-from gateway.server.handler import chat_completions
+from gateway.server.credentials import authentications
+from gateway.server.handler import Handler
 from gateway.server.listener import Runner
 from gateway.server.plain import PlainUpstream
+from gateway.server.protection import Protections
 from gateway.server.upstream import Upstream as DirectUpstream
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-# Other products' paths for the same endpoints, so that a changed host name is enough to move here.
-_PREFIXES = ("/v1", "/api/v1", "/api/v1/proxy")
 
 
 def create(config: Config, upstream: Upstream) -> web.Application:
@@ -47,19 +44,12 @@ def create(config: Config, upstream: Upstream) -> web.Application:
         client_max_size=config.server.max_body_bytes,
         handler_args={"access_log": None},
     )
-    app[GATEWAY] = Gateway(config, upstream)
+    app[GATEWAY] = Gateway(config, upstream, Protections(config), authentications(config.providers))
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close_upstream)
-    router = app.router
-    for prefix in _PREFIXES:
-        router.add_post(f"{prefix}/chat/completions", chat_completions)
-        router.add_post(f"{prefix}/{{provider}}/chat/completions", chat_completions)
-        router.add_post(f"{prefix}/{{provider}}/v1/chat/completions", chat_completions)
-        router.add_get(f"{prefix}/models", models)
-        router.add_get(f"{prefix}/{{provider}}/models", models)
-        router.add_get(f"{prefix}/{{provider}}/v1/models", models)
-    router.add_get("/healthz", healthz)
-    router.add_get("/readyz", readyz)
+    routes.add(app.router)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
     return app
 
 
@@ -74,23 +64,11 @@ async def readyz(request: web.Request) -> web.Response:
     return web.json_response({"status": "ready" if ready else "stopping"}, status=200 if ready else 503)
 
 
-async def models(request: web.Request) -> web.Response:
-    """`GET /v1/models`: what the configuration names and the caller may use."""
-    config = request.app[GATEWAY].config
-    caller = identify(request.headers, request.query, config.keys)
-    providers = catalog.allowed(config.providers, caller.key, request.match_info.get("provider"))
-    data = [
-        {"id": model, "object": "model", "created": 0, "owned_by": owner}
-        for model, owner in catalog.listed(providers, caller.key)
-    ]
-    return web.json_response({"object": "list", "data": data})
-
-
 # --- every request ----------------------------------------------------------------------------------------
 
 
 @web.middleware
-async def _answered(request: web.Request, handler: _Handler) -> web.StreamResponse:
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, and every failure the one envelope."""
     call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter())
     response: web.StreamResponse | None = None
@@ -98,13 +76,13 @@ async def _answered(request: web.Request, handler: _Handler) -> web.StreamRespon
         _admit(request)
         response = preflight if (preflight := _preflight(request)) else await handler(request)
     except SluiceError as error:
-        response = _failure(call, error)
+        response = _failure(request, error)
     except web.HTTPException as error:
-        response = _failure(call, _as_ours(error))
+        response = _failure(request, _as_ours(error))
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
     except web.RequestPayloadError:
-        response = _failure(call, InvalidRequest("the body cannot be read: it is not encoded as it says"))
+        response = _failure(request, InvalidRequest("the body cannot be read: it is not encoded as it says"))
     except asyncio.CancelledError:
         call.error = "client_closed"
         raise
@@ -114,7 +92,7 @@ async def _answered(request: web.Request, handler: _Handler) -> web.StreamRespon
         return web.Response(status=499)
     except Exception as bug:
         telemetry.report(bug, call.phase, call.id)
-        response = _failure(call, InternalError("the gateway failed; its log has the request id"))
+        response = _failure(request, InternalError("the gateway failed; its log has the request id"))
     finally:
         call.phase = "settle"
         call.status = response.status if response is not None else 499
@@ -122,11 +100,14 @@ async def _answered(request: web.Request, handler: _Handler) -> web.StreamRespon
     return response
 
 
-def _failure(call: Call, error: SluiceError) -> web.Response:
+def _failure(request: web.Request, error: SluiceError) -> web.Response:
+    """The error in the dialect of the path that was asked."""
+    call = request[CALL]
     call.error = error.type
+    dialect = getattr(request.match_info.handler, "dialect", OPENAI_CHAT)
     response = web.Response(
         status=error.status,
-        body=openai_body.encode_error(error.facts(call.id)),
+        body=dialect.encode_error(error.facts(call.id)),
         content_type="application/json",
     )
     if error.retry_after_s is not None:
@@ -200,6 +181,8 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
         return
     out = response.headers
     out["X-Request-ID"] = call.id
+    if getattr(request.match_info.handler, "dialect", None) is ANTHROPIC:
+        out["request-id"] = call.id  # where its SDK looks
     for name, value in call.returned:
         out.setdefault(name, value)  # our own Retry-After says the same
     prefix = request.app[GATEWAY].config.server.header_prefix
@@ -210,6 +193,8 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
     if call.entities is not None:
         out[f"{prefix}-Entities-Detected"] = str(sum(call.entities.values()))
         out[f"{prefix}-Detection-Time-Ms"] = f"{call.detection_s * 1000:.2f}"
+        if call.format != "token":
+            out[f"{prefix}-Format"] = call.format  # the one-way ones are not restored
     if origin := _allowed_origin(request):
         out["Access-Control-Allow-Origin"] = origin
         out["Access-Control-Expose-Headers"] = (
@@ -219,7 +204,10 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 
 
 async def _close_upstream(app: web.Application) -> None:
-    await app[GATEWAY].upstream.close()
+    gateway = app[GATEWAY]
+    await gateway.upstream.close()
+    if gateway.model is not None:
+        await gateway.model.close()
 
 
 # --- running it -------------------------------------------------------------------------------------------
@@ -231,7 +219,9 @@ def upstream_for(config: Config, proxies: Proxies) -> Upstream:
 
 async def start(config: Config, proxies: Proxies) -> tuple[web.AppRunner, int]:
     """Listen; the runner to clean up and the port (the configured one, or the one given for port 0)."""
+    model = await models.load(config.model) if config.model is not None else None
     app = create(config, upstream_for(config, proxies))
+    app[GATEWAY].model = model
     # A client that goes away cancels its handler, and with it the provider call.
     runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=10.0)
     await runner.setup()

@@ -11,6 +11,9 @@ from aiohttp import web
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
+from gateway.server.credentials import Authentication
+from gateway.server.models import Reader
+from gateway.server.protection import Protections
 from gateway.wire.http1 import ResponseHead
 
 
@@ -67,7 +70,10 @@ class Call:
     stream: bool = False
     status: int = 0
     error: str | None = None
+    policy: str | None = None
+    format: str = "token"
     entities: dict[str, int] | None = None
+    flagged: dict[str, int] | None = None
     detection_s: float = 0.0
     first_byte_s: float | None = None
     restored: int = 0
@@ -82,10 +88,16 @@ class Call:
 
 @dataclass(slots=True)
 class Gateway:
-    """What every request needs and none changes."""
+    """What every request needs and none changes.
+
+    `authentications` are those of providers whose credentials must be fetched, by the provider's name.
+    """
 
     config: Config
     upstream: Upstream
+    protections: Protections
+    authentications: dict[str, Authentication] = field(default_factory=dict)
+    model: Reader | None = None
     ready: bool = True
 
 

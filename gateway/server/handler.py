@@ -10,33 +10,52 @@ do yet.
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
-from time import perf_counter
-from typing import Any
+from collections.abc import Awaitable, Callable
+from time import perf_counter, time
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
 from gateway.access.keys import Caller, identify
-from gateway.chat import ChatRequest
 from gateway.config import Provider
-from gateway.dialects import openai_body, openai_chat
-from gateway.errors import AuthenticationFailed, InternalError, ProviderGarbage, SluiceError
-from gateway.privacy.redact import answer_scan, redact_request, restore_body
-from gateway.privacy.scanner import Scan
-from gateway.privacy.vault import Vault
+from gateway.conversation import ChatRequest
+from gateway.dialects.dialect import Dialect, Head
+from gateway.errors import NotFound
+from gateway.privacy.redact import answer_scan, counted, redact_request
 from gateway.providers import catalog
-from gateway.server import headers, telemetry
-from gateway.server.call import CALL, GATEWAY, Call, Exchange, Gateway
-from gateway.server.relay import Relay
-from gateway.stream import ResponseStream
+from gateway.server import models, outgoing
+from gateway.server.answer import Answering, respond, stream_answer
+from gateway.server.call import CALL, GATEWAY, Gateway
+from gateway.server.models import Reader
+from gateway.server.protection import Protection
+from gateway.server.reading import AnswerReader, look_ahead
 
-_LARGEST_ANSWER_BYTES = 64 << 20
-_LARGEST_ERROR_BYTES = 1 << 20
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def chat_completions(request: web.Request) -> web.StreamResponse:
-    """`POST …/chat/completions`, streaming or not."""
+class Operation(NamedTuple):
+    """What a dialect's providers do with a request beside answering it: a path behind the usual one."""
+
+    suffix: str
+    parse: Callable[[bytes], ChatRequest]
+
+
+def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operation | None = None) -> Handler:
+    """The handler of a dialect's chat requests.
+
+    Where the path says the model (`{model}`) or whether the answer streams, the body does not.
+    """
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await _handle(request, dialect, stream, operation)
+
+    handle.dialect = dialect  # type: ignore[attr-defined]  # whoever writes an error needs it
+    return handle
+
+
+async def _handle(
+    request: web.Request, dialect: Dialect, stream: bool | None, operation: Operation | None
+) -> web.StreamResponse:
     gateway, call = request.app[GATEWAY], request[CALL]
 
     call.phase = "identify"
@@ -44,7 +63,11 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     call.key = caller.key.name if caller.key else None
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
-    chat = openai_body.parse_request(await request.read())
+    raw = await request.read()
+    if operation is None:
+        chat = dialect.parse_request(raw, request.match_info.get("model"), stream)
+    else:
+        chat = operation.parse(raw)
     call.stream = chat.stream
 
     call.phase = "authorize"
@@ -52,48 +75,52 @@ async def chat_completions(request: web.Request) -> web.StreamResponse:
     call.provider, call.model = provider.name, chat.model
 
     call.phase = "guard"
+    protection = await gateway.protections.of(request.headers, caller)
+    call.policy, call.format = protection.policy.name, protection.policy.format
     began_at = perf_counter()
-    vault = Vault()
-    classify = partial(openai_body.classify, json_output=chat.json_output)
-    call.entities = redact_request(chat.body, classify, vault, openai_body.FIELD_NAMES)
+    secret = gateway.config.server.secret
+    vault = protection.vault(
+        secret.reveal().encode() if secret else None, call.key or "", lasting=_is_kept(chat.body, dialect)
+    )
+    classify = dialect.classifier(chat.json_output)
+    detection = protection.policy.detection
+    reader = models.required(gateway.model) if detection != "real-time" else None
+    ahead = await look_ahead(chat.body, classify, protection.request, reader)
+    found = redact_request(chat.body, classify, vault, dialect.field_names, protection.request, ahead)
+    call.entities = counted(found)
     call.detection_s = perf_counter() - began_at
-    scan = answer_scan(vault)
+    scan = answer_scan(vault, protection.answer)
 
     call.phase = "choose"
-    row = catalog.row(provider.name, provider.base_url)
-    outgoing = _Outgoing(
-        provider=provider,
-        headers=[
-            ("content-type", "application/json"),
-            ("accept", "text/event-stream" if chat.stream else "application/json"),
-            *_credential(caller, provider, row),
-            *provider.headers.items(),
-            *headers.forwarded(request.headers),
-        ],
-        body=openai_body.encode_request(chat, model, ask_usage=row.usage_in_stream),
+    sent = outgoing.prepare(chat, dialect, provider, model, caller, request.headers)
+    if operation is not None:
+        if sent.dialect is not dialect:
+            raise NotFound("the provider of that model has no such operation")
+        sent.url += operation.suffix
+    answering = Answering(
+        gateway=gateway,
+        call=call,
+        chat=chat,
+        client=dialect,
+        outgoing=sent,
+        scan=scan,
+        reader=_answer_reader(reader, protection),
+        head=Head(
+            call.id,
+            chat.model,
+            int(time()),
+            usage=chat.wants_usage,
+            array=dialect.arrays and request.query.get("alt") != "sse",
+        ),
     )
     try:
         if chat.stream:
-            return await _stream(request, gateway, call, chat, outgoing, scan)
-        return await _whole(gateway, call, chat, outgoing, scan)
+            return await stream_answer(request, answering)
+        return await respond(answering)
     finally:
         call.restored, call.redacted = scan.restored, scan.redacted
         call.unresolved, call.withheld = scan.unresolved, scan.withheld
-
-
-class _Outgoing:
-    """The request to a provider."""
-
-    __slots__ = ("body", "headers", "provider")
-
-    def __init__(self, provider: Provider, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.provider = provider
-        self.headers = headers
-        self.body = body
-
-    async def send(self, gateway: Gateway) -> Exchange:
-        url = self.provider.base_url.rstrip("/") + "/chat/completions"
-        return await gateway.upstream.send(url, self.headers, self.body, self.provider.timeouts)
+        call.flagged = scan.flagged
 
 
 def _authorized(gateway: Gateway, caller: Caller, model: str, named: str | None) -> tuple[Provider, str]:
@@ -102,156 +129,19 @@ def _authorized(gateway: Gateway, caller: Caller, model: str, named: str | None)
     return catalog.route(model, providers, caller.key)
 
 
-def _credential(caller: Caller, provider: Provider, row: catalog.Row) -> list[tuple[str, str]]:
-    """The provider's key: the caller's own, else the configuration's. A local server may need none."""
-    secret = caller.provider_credential or (provider.api_key.reveal() if provider.api_key else None)
-    if secret is None:
-        if row.needs_key:
-            raise AuthenticationFailed(
-                f"no API key for provider {provider.name}: set api_key in its [[providers]] table, "
-                "or send yours as X-Provider-API-Key"
-            )
-        return []
-    return [("api-key", secret)] if row.auth == "api-key" else [("authorization", f"Bearer {secret}")]
+def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReader | None:
+    """The model reads answers too where the policy is thorough; to monitor, nothing may wait for it."""
+    policy = protection.policy
+    if reader is None or policy.detection != "thorough" or policy.enforcement == "monitor":
+        return None
+    return AnswerReader(reader, protection.answer.of)
 
 
-# --- an answer in one piece -------------------------------------------------------------------------------
+def _is_kept(body: dict[str, Any], dialect: Dialect) -> bool:
+    """Does the provider keep the conversation, so that a placeholder must mean the same next time?
 
-
-async def _whole(
-    gateway: Gateway, call: Call, chat: ChatRequest, outgoing: _Outgoing, scan: Scan
-) -> web.Response:
-    call.phase = "connect"
-    exchange = await outgoing.send(gateway)
-    try:
-        head = await exchange.head()
-        call.returned = headers.returned(head.headers)
-        if head.status != 200:
-            raise await _refusal(exchange, scan)
-        call.phase = "relay"
-        body = openai_body.load(await exchange.read(_LARGEST_ANSWER_BYTES))
-    finally:
-        exchange.close()
-    if not isinstance(body, dict):
-        raise ProviderGarbage("the provider sent an answer that is not a JSON object")
-    if body.get("error") and not body.get("choices"):
-        raise _restored(openai_body.provider_error(None, body), scan)
-    restore_body(body, partial(openai_body.classify, json_output=chat.json_output), scan)
-    if scan.restored or scan.redacted:
-        openai_body.scrub_logprobs(body)
-    call.usage = openai_chat.usage_of(body.get("usage"))
-    return web.Response(body=openai_body.encode(body), content_type="application/json")
-
-
-async def _refusal(exchange: Exchange, scan: Scan) -> SluiceError:
-    """The provider's error answer as ours. It may quote the prompt, so its texts are restored."""
-    head = await exchange.head()
-    body: Any
-    try:
-        raw = await exchange.read(_LARGEST_ERROR_BYTES)
-        body = openai_body.load(raw)
-    except SluiceError:
-        body = None
-    if head.status < 400:
-        return ProviderGarbage(
-            f"the provider answered with status {head.status}, which is no answer to a chat request"
-        )
-    error = openai_body.provider_error(head.status, body, headers.retry_after_s(head.headers))
-    return _restored(error, scan)
-
-
-def _restored(error: SluiceError, scan: Scan) -> SluiceError:
-    said = {"message": error.message, "extra": getattr(error, "extra", {})}
-    restore_body(said, openai_body.classify, scan)
-    error.message = str(said["message"])
-    return error
-
-
-# --- an answer in a stream --------------------------------------------------------------------------------
-
-
-async def _stream(
-    request: web.Request, gateway: Gateway, call: Call, chat: ChatRequest, outgoing: _Outgoing, scan: Scan
-) -> web.StreamResponse:
-    keepalive_s = gateway.config.server.keepalive_after_s
-    stream = ResponseStream(scan, call.id, json_output=chat.json_output, keep_usage=chat.wants_usage)
-    relay = Relay(stream, asyncio.get_running_loop())
-    response = web.StreamResponse(
-        headers={
-            "content-type": "text/event-stream; charset=utf-8",
-            "cache-control": "no-cache",
-            "x-accel-buffering": "no",
-        }
-    )
-    exchanges: list[Exchange] = []
-    opening = asyncio.ensure_future(_open(gateway, call, outgoing, scan, relay, exchanges))
-    try:
-        done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
-        if not done:
-            # From here on a failure can only be an event: the status has gone.
-            stream.opened = True
-            await response.prepare(request)
-            while not done:
-                await response.write(openai_chat.KEEPALIVE)
-                done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
-        try:
-            exchange = opening.result()
-        except SluiceError as error:
-            if not response.prepared:
-                raise
-            await response.write(stream.fail(error))
-        else:
-            call.first_byte_s = perf_counter() - call.started_at
-            if not response.prepared:
-                await response.prepare(request)
-            relay.attach(request, response, exchange)
-            await relay.finished(request, keepalive_s)
-        await response.write_eof()
-        return response
-    except Exception as bug:
-        # Once the status has gone, no other answer can be given: it would end up within this one.
-        if not response.prepared or isinstance(bug, OSError):
-            raise
-        telemetry.report(bug, call.phase, call.id)
-        await response.write(stream.abandon(InternalError("the gateway failed while it relayed the answer")))
-        await response.write_eof()
-        return response
-    finally:
-        opening.cancel()
-        for exchange in exchanges:
-            exchange.close()
-        call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
-        call.error = stream.error.type if stream.error else None
-
-
-async def _open(
-    gateway: Gateway, call: Call, outgoing: _Outgoing, scan: Scan, relay: Relay, exchanges: list[Exchange]
-) -> Exchange:
-    """Connect, and wait until the provider has really begun to answer."""
-    call.phase = "connect"
-    exchange = await outgoing.send(gateway)
-    exchanges.append(exchange)
-    head = await exchange.head()
-    call.returned = headers.returned(head.headers)
-    if head.status != 200:
-        raise await _refusal(exchange, scan)
-    call.phase = "relay"
-    content_type = (head.get("content-type") or "text/event-stream").partition(";")[0].strip().lower()
-    if content_type == "application/json":
-        _deliver_whole(openai_body.load(await exchange.read(_LARGEST_ANSWER_BYTES)), relay)
-    elif content_type != "text/event-stream":
-        raise ProviderGarbage(f"the provider answered with {content_type} instead of an event stream")
-    else:
-        exchange.deliver(relay)
-    await relay.opening()
-    return exchange
-
-
-def _deliver_whole(body: Any, relay: Relay) -> None:
-    """A provider that ignored `stream: true`."""
-    if not isinstance(body, dict) or not (body.get("choices") or body.get("error")):
-        raise ProviderGarbage("the provider sent JSON that is no answer to a chat request")
-    if body.get("error"):
-        raise _restored(openai_body.provider_error(None, body), relay.stream.scan)
-    relay.on_body(openai_chat.stream_of(body))
-    relay.on_end(None)
+    Responses are kept unless the request says that they are not.
+    """
+    if dialect.name != "openai_responses":
+        return False
+    return bool(body.get("store") is not False or body.get("previous_response_id"))

@@ -19,14 +19,17 @@ _FORWARDED = (
     "x-title",
     "http-referer",
 )
+# The same for a provider that speaks Anthropic's dialect; on other clouds these would be refused.
+_FORWARDED_TO_ANTHROPIC = ("anthropic-version", "anthropic-beta")
 # To the client: rate limits that an SDK backs off by, and the provider's own trace of the request.
 _RETURNED = ("retry-after", "retry-after-ms", "x-should-retry", "openai-processing-ms", "openai-version")
-_RETURNED_BELOW = ("x-ratelimit-",)
+_RETURNED_BELOW = ("x-ratelimit-", "anthropic-ratelimit-")
 
 
-def forwarded(headers: Mapping[str, str]) -> list[tuple[str, str]]:
+def forwarded(headers: Mapping[str, str], site: str) -> list[tuple[str, str]]:
     """The client's headers that go to the provider. One that holds a gateway key does not, whatever it is."""
-    values = ((name, headers[name]) for name in _FORWARDED if name in headers)
+    names = _FORWARDED_TO_ANTHROPIC if site == "anthropic" else _FORWARDED
+    values = ((name, headers[name]) for name in names if name in headers)
     return [(name, value) for name, value in values if PREFIX not in value.lower()]
 
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from ulid import ULID
 
-from gateway.dialects import openai_body
+from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import InternalError, InvalidRequest, SluiceError
 from gateway.server import telemetry
 
@@ -60,7 +60,7 @@ class _Connection(web.RequestHandler):
             error.status = status
         response = web.Response(
             status=error.status,
-            body=openai_body.encode_error(error.facts(request_id)),
+            body=OPENAI_CHAT.encode_error(error.facts(request_id)),
             content_type="application/json",
             headers={"X-Request-ID": request_id, "Server": "sluice"},
         )

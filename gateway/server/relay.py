@@ -11,13 +11,15 @@ Every write is made of whole frames: the many clients that split each read at ne
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from aiohttp import web
 
-from gateway.dialects import openai_chat as dialect
+from gateway.chat import Event
 from gateway.errors import InternalError, SluiceError
 from gateway.server import telemetry
 from gateway.server.call import Exchange
+from gateway.server.reading import AnswerReader
 from gateway.stream import ResponseStream
 
 # What a provider may say before its first real event (comments); more is dropped.
@@ -61,6 +63,11 @@ class Relay:
         if stream.ended or self._early is not None:
             self._rouse()
 
+    def on_whole(self, events: Sequence[Event]) -> None:
+        """A whole answer where a stream was asked for."""
+        if out := self.stream.feed_whole(events):
+            self._write(out)
+
     def on_end(self, error: SluiceError | None) -> None:
         try:
             out = self.stream.flush() if error is None else self.stream.fail(error)
@@ -93,6 +100,9 @@ class Relay:
     def _rouse(self) -> None:
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+    def close(self) -> None:
+        """Nobody waits for the answer any more."""
 
     # Called from the handler.
 
@@ -138,9 +148,58 @@ class Relay:
                 continue
             await self._sleep(keepalive_s)
             if self._is_quiet(keepalive_s):
-                self._write(dialect.KEEPALIVE)
+                self._write(self.stream.keepalive)
         if self._paused:
             self._exchange.resume()
 
     def _is_quiet(self, keepalive_s: float) -> bool:
         return not self.stream.ended and not self._paused and self._loop.time() - self.sent_at >= keepalive_s
+
+
+class ReadingRelay(Relay):
+    """A relay whose answer a model reads, sentence by sentence, each as soon as it is there."""
+
+    __slots__ = ("_reader", "_reading")
+
+    def __init__(self, stream: ResponseStream, loop: asyncio.AbstractEventLoop, reader: AnswerReader) -> None:
+        super().__init__(stream, loop)
+        self._reader = reader
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def on_body(self, data: bytes) -> None:
+        super().on_body(data)
+        self._ask()
+
+    def on_whole(self, events: Sequence[Event]) -> None:
+        super().on_whole(events)
+        self._ask()
+
+    def on_end(self, error: SluiceError | None) -> None:
+        super().on_end(error)
+        self._ask()
+
+    def _ask(self) -> None:
+        if wanted := self.stream.wanted():
+            task = self._loop.create_task(self._read(wanted))
+            self._reading.add(task)
+            task.add_done_callback(self._reading.discard)
+
+    async def _read(self, wanted: Sequence[tuple[int, str]]) -> None:
+        stream = self.stream
+        out: list[bytes] = []
+        try:
+            found = await self._reader.model.read(text for _, text in wanted)
+            for ticket, text in wanted:
+                out.append(stream.answered(ticket, found[text]))
+        except SluiceError as error:
+            out.append(stream.fail(error))
+        except Exception as bug:
+            out.append(self._broken(bug))
+        if data := b"".join(out):
+            self._write(data)
+        self._ask()
+        self._rouse()
+
+    def close(self) -> None:
+        for task in self._reading:
+            task.cancel()

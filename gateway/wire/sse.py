@@ -9,6 +9,9 @@ has no answer, as it never writes a stream out again:
   is such a line end.
 - A CR behind an LF may be half of a CRLF, so it ends its frame with the byte that follows it.
 
+A frame reaches to the end of its blank line; without a data field it is no event, and without a name the
+standard calls it `message`.
+
 What the data means (JSON, an end mark), reconnection and `retry:` are not known here.
 """
 
@@ -16,9 +19,8 @@ from __future__ import annotations
 
 import re
 
-from msgspec import Struct
-
 from gateway.errors import ProviderGarbage
+from gateway.wire.frame import Frame as Frame
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _CR = 13
@@ -30,19 +32,6 @@ _LINE_ENDS = (b"\n", b"\r")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _ANY_BLANK_LINE = re.compile(rb"\n\n|\n\r\n|\n\r(?=[^\n])|\r\r")
 _BARE_CR = re.compile(rb"\r(?!\n)")
-
-
-class Frame(Struct, gc=False, frozen=True):
-    """An event, or what stands between events: comments, a blank line.
-
-    `raw` reaches from the end of the frame before to the end of the blank line. `data` is None where the
-    frame has no data field: to the standard it is no event. `event` is None for the standard's `message`.
-    """
-
-    raw: bytes
-    data: bytes | None = None
-    event: str | None = None
-    id: str | None = None
 
 
 class SSESplitter:

@@ -26,6 +26,8 @@ class Known:
     secret: Digested
     providers: list[str] = field(default_factory=lambda: ["*"])
     models: list[str] = field(default_factory=lambda: ["*"])
+    policies: list[str] = field(default_factory=lambda: ["default"])
+    may_loosen: bool = False
 
 
 def known(name: str) -> Known:

@@ -21,7 +21,7 @@ VALUES = {"PERSON": 'Ada "A" \\ Byron\n\t\u2028😀', "EMAIL": "x@y.io"}
 def restore(raw: str, kind: type[JsonRun] | type[SniffRun] = JsonRun) -> str:
     vault = Vault()
     for label, value in VALUES.items():
-        vault.hide(label, value)
+        vault.hide(texts.entity(label), value)
     run = kind(answer_scan(vault))
     run.feed(raw)
     assert run.flush() == len(raw)
@@ -62,7 +62,7 @@ def test_json_stays_json_and_every_string_is_restored(
 def test_without_anything_to_find_the_text_is_untouched(text: str) -> None:
     raw = json.dumps({"a": text.replace("_1", "_9")}).replace("4111", "x").replace("_9", "_77")
     vault = Vault()
-    vault.hide("NOTHING", "x")
+    vault.hide(texts.entity("NOTHING"), "x")
     run = JsonRun(answer_scan(vault))
     run.feed(raw)
     run.flush()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from gateway.privacy.entities import ENTITIES, Entity
+
 # Values that the first entities find; invented, from reserved or documented test ranges.
 VALUES = {
     "EMAIL": ["john@example.com", "a.b+c@mail.example.org", "x_y%z@sub-domain.example.co.uk"],
@@ -30,6 +32,13 @@ PLACEHOLDERS = [
     "[PERSON_1]'s", "%5BEMAIL_1%5D", "[CREDIT_CARD_1]", "[PERSON-1]", "[ PERSON_1 ]",
 ]  # fmt: skip
 PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJBAKj34GkxFhD9\n-----END RSA PRIVATE KEY-----"
+
+
+def entity(label: str) -> Entity:
+    """The first row of that label, or one made for it."""
+    made = Entity(name=label, label=label, kind="personal", core="x", longest=1, openings=((r"x",),))
+    return next((row for row in ENTITIES if row.label == label), made)
+
 
 values = st.sampled_from([value for group in VALUES.values() for value in group])
 texts = st.lists(

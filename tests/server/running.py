@@ -19,7 +19,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway import simulator
-from gateway.config import Config, Key, Provider, Proxies, Secret, Server, Timeouts
+from gateway.config import Config, Key, Model, Provider, Proxies, Secret, Server, Timeouts
+from gateway.guard.policy import Policy
 from gateway.server import app
 from gateway.simulator import Simulator
 
@@ -239,6 +240,8 @@ async def running(
     timeouts: Timeouts | None = None,
     models: Iterable[str] = ("sim*",),
     keys: Iterable[Key] = (),
+    policies: Iterable[Policy] = (),
+    model: Model | None = None,
     others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
     **server: Any,
@@ -254,7 +257,11 @@ async def running(
         headers=provider_headers or {},
     )
     config = Config(
-        server=Server(port=0, upstream=upstream, **server), providers=[provider, *others], keys=[*keys]
+        server=Server(port=0, upstream=upstream, **server),
+        providers=[provider, *others],
+        keys=[*keys],
+        policies=[*policies],
+        model=model,
     )
     runner, port = await app.start(config, Proxies())
     try:

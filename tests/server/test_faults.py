@@ -16,6 +16,8 @@ import pytest
 from aiohttp import web
 
 from gateway.config import Timeouts
+from gateway.dialects.dialect import Head
+from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
 from gateway.server import exchange, plain, relay
@@ -609,7 +611,7 @@ async def test_two_hundred_streams_with_random_faults_leave_nothing_behind(
 
 def test_the_check_catches_what_is_left() -> None:
     known, open_before = len(remembered()), sockets()
-    kept = ResponseStream(answer_scan(Vault()), "01TEST")
+    kept = ResponseStream(answer_scan(Vault()), OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1))
     left, right = socket.socketpair()
     with left, right:
         assert len(remembered()) == known + 1

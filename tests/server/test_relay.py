@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 
 import pytest
 
+from gateway.dialects.dialect import Head
+from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import ProviderTimeout
 from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
 from gateway.server.relay import Relay
 from gateway.stream import ResponseStream
+from tests.privacy import texts
 from tests.test_stream import DONE, STOP, chunk, error_in
 
 
@@ -41,8 +44,11 @@ class Wire:
 
 def made() -> tuple[Relay, Any]:
     vault = Vault()
-    vault.hide("PERSON", "Ada")
-    return Relay(ResponseStream(answer_scan(vault), "01TEST"), asyncio.get_running_loop()), Wire()
+    vault.hide(texts.entity("PERSON"), "Ada")
+    return Relay(
+        ResponseStream(answer_scan(vault), OPENAI_CHAT, OPENAI_CHAT, Head("01TEST", "m", 1)),
+        asyncio.get_running_loop(),
+    ), Wire()
 
 
 async def test_what_comes_before_the_headers_are_out_is_written_after_them() -> None:

@@ -1,0 +1,286 @@
+"""A Messages request in neutral words.
+
+In: a parsed, redacted request. Out: a Conversation, for the writer of another dialect. Raises InvalidRequest
+where a body is not of this dialect. What has no neutral word goes into `extra` or an ExtraPart.
+
+Hints that are left out: `cache_control` of the whole request, `context_management` and `diagnostics` (what
+Anthropic may forget or tell of a long conversation), `thinking.display`, citations of earlier answers, and of
+a tool `eager_input_streaming`, `defer_loading`, `input_examples` and `allowed_callers`. Adaptive thinking
+says that the model decides how much it thinks: without an effort beside it, so does any other.
+
+Source: anthropic-sdk-python types (`message_create_params.py`, `content_block_param.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from gateway.conversation import (
+    ChatRequest,
+    Conversation,
+    ExtraPart,
+    FilePart,
+    ImagePart,
+    Message,
+    OutputFormat,
+    Part,
+    ReasoningPart,
+    TextPart,
+    Tool,
+    ToolCallPart,
+    ToolChoice,
+    ToolResultPart,
+)
+from gateway.dialects.anthropic.decode import NAME
+from gateway.dialects.anthropic.encode import ENCRYPTED
+from gateway.dialects.anthropic.request import UNSIGNED
+from gateway.errors import InvalidRequest
+from gateway.wire.jsontext import encode
+
+# Fields with a neutral word, and hints.
+_KNOWN = frozenset(
+    "model messages system max_tokens stream temperature top_p top_k stop_sequences tools tool_choice "
+    "thinking output_config output_format metadata service_tier cache_control anthropic_version "
+    "context_management diagnostics".split()
+)
+# What a field is if it is not said.
+_DEFAULTS: dict[str, Any] = {"speed": "standard", "container": None, "betas": []}
+
+
+def read(request: ChatRequest) -> Conversation:
+    body = request.body
+    conversation = Conversation(
+        model=request.model,
+        messages=list(_messages(body)),
+        dialect=NAME,
+        stream=request.stream,
+        max_output_tokens=_number(body, "max_tokens", int),
+        top_k=_number(body, "top_k", int),
+        stop=_list(body, "stop_sequences"),
+        extra={
+            name: value
+            for name, value in body.items()
+            if name not in _KNOWN and value is not None and value != _DEFAULTS.get(name)
+        },
+    )
+    if (temperature := _number(body, "temperature", float)) != 1.0:
+        conversation.temperature = temperature
+    if (top_p := _number(body, "top_p", float)) != 1.0:
+        conversation.top_p = top_p
+    _read_tools(body, conversation)
+    _read_output(body, conversation)
+    _read_thinking(body, conversation)
+    if metadata := dict(_object(body, "metadata")):
+        conversation.user = metadata.pop("user_id", None)
+        conversation.metadata = metadata or None
+    if body.get("service_tier") == "standard_only":
+        conversation.service_tier = "default"
+    return conversation
+
+
+def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
+    for index, tool in enumerate(_dicts(body, "tools")):
+        kind = tool.get("type")
+        if kind not in (None, "custom"):
+            conversation.extra[str(kind)] = tool  # the provider's own, as web_search_20250305
+            continue
+        name = tool.get("name")
+        if not isinstance(name, str):
+            raise InvalidRequest(f"tools[{index}].name must be a string", param=f"tools[{index}].name")
+        conversation.tools.append(
+            Tool(
+                name,
+                tool.get("description") or "",
+                _object(tool, "input_schema"),
+                tool.get("strict"),
+                cache=tool.get("cache_control"),
+            )
+        )
+    if choice := _object(body, "tool_choice"):
+        modes: dict[Any, Literal["auto", "none", "required", "named"]] = {
+            "auto": "auto",
+            "any": "required",
+            "tool": "named",
+            "none": "none",
+        }
+        if (mode := modes.get(choice.get("type"))) is None:
+            raise InvalidRequest("tool_choice.type is not known", param="tool_choice.type")
+        names = [str(choice.get("name") or "")] if mode == "named" else []
+        conversation.tool_choice = ToolChoice(mode, names)
+        if choice.get("disable_parallel_tool_use"):
+            conversation.parallel_tool_calls = False
+
+
+def _read_output(body: dict[str, Any], conversation: Conversation) -> None:
+    config = _object(body, "output_config")
+    format = _object(config, "format") or _object(body, "output_format")
+    if format:
+        if format.get("type") != "json_schema":
+            raise InvalidRequest("the output format is not known", param="output_config.format.type")
+        conversation.output = OutputFormat("json_schema", schema=_object(format, "schema"))
+    if effort := config.get("effort"):
+        conversation.effort = str(effort)
+    for name, value in config.items():
+        if name not in ("format", "effort") and value is not None:
+            conversation.extra[f"output_config.{name}"] = value
+
+
+def _read_thinking(body: dict[str, Any], conversation: Conversation) -> None:
+    thinking = _object(body, "thinking")
+    match thinking.get("type"):
+        case None | "adaptive":
+            return
+        case "enabled":
+            conversation.thinking_budget = _number(thinking, "budget_tokens", int)
+        case "disabled" | "between_tools":
+            conversation.effort = "none"
+        case _:
+            raise InvalidRequest("thinking.type is not known", param="thinking.type")
+
+
+def _messages(body: dict[str, Any]) -> Iterator[Message]:
+    if system := body.get("system"):
+        yield Message("system", list(_parts(system, "system")))
+    for index, message in enumerate(_dicts(body, "messages")):
+        role = message.get("role")
+        at = f"messages[{index}]"
+        if role not in ("user", "assistant", "system"):
+            raise InvalidRequest(f"{at}.role is not known", param=f"{at}.role")
+        yield Message(role, list(_parts(message.get("content"), f"{at}.content")))
+
+
+def _parts(content: Any, at: str) -> Iterator[Part]:
+    if isinstance(content, str):
+        yield TextPart(content)
+        return
+    if not isinstance(content, list):
+        raise InvalidRequest(f"{at} must be a string or a list of blocks", param=at)
+    for index, block in enumerate(content):
+        where = f"{at}[{index}]"
+        if not isinstance(block, dict):
+            raise InvalidRequest(f"{where} must be an object", param=where)
+        yield from _part(block, where)
+
+
+def _part(block: dict[str, Any], at: str) -> Iterator[Part]:
+    cache = block.get("cache_control")
+    match block.get("type"):
+        case "text":
+            yield TextPart(_string(block, "text"), cache)
+        case "image":
+            yield _image(_object(block, "source"), cache, at)
+        case "document":
+            yield from _document(block, cache)
+        case "thinking":
+            signature = _string(block, "signature")
+            text = _string(block, "thinking" if signature else UNSIGNED)
+            yield ReasoningPart(text, signature, origin=NAME if signature else "")
+        case "redacted_thinking":
+            data = _string(block, "data")
+            if data.startswith(ENCRYPTED):
+                id, _, sealed = data.removeprefix(ENCRYPTED).partition(":")
+                yield ReasoningPart(sealed=sealed, id=id, origin="openai_responses")
+            else:
+                yield ReasoningPart(sealed=data, origin=NAME)
+        case "tool_use":
+            id, name = _string(block, "id"), _string(block, "name")
+            arguments = encode(block.get("input") or {}).decode()
+            yield ToolCallPart(id, name, arguments, signature=_string(block, "signature"), cache=cache)
+        case "tool_result":
+            content = block.get("content")
+            parts = list(_parts([] if content is None else content, f"{at}.content"))
+            shown = [part for part in parts if isinstance(part, TextPart | ImagePart | FilePart)]
+            if len(shown) < len(parts):
+                raise InvalidRequest(
+                    f"{at}.content has a block that only Anthropic knows", param=f"{at}.content"
+                )
+            yield ToolResultPart(
+                _string(block, "tool_use_id"), shown, bool(block.get("is_error")), cache=cache
+            )
+        case _:
+            yield ExtraPart(NAME, block)
+
+
+def _image(source: dict[str, Any], cache: dict[str, Any] | None, at: str) -> ImagePart:
+    match source.get("type"):
+        case "base64":
+            return ImagePart(_string(source, "data"), _string(source, "media_type"), cache=cache)
+        case "url":
+            return ImagePart(url=_string(source, "url"), cache=cache)
+        case "file":
+            return ImagePart(file_id=_string(source, "file_id"), cache=cache)
+        case _:
+            raise InvalidRequest(f"{at}.source.type is not known", param=f"{at}.source.type")
+
+
+def _document(block: dict[str, Any], cache: dict[str, Any] | None) -> Iterator[Part]:
+    source = _object(block, "source")
+    if _object(block, "citations").get("enabled"):
+        yield ExtraPart(NAME, block)  # answers that cite it can be asked for nowhere else
+        return
+    if context := _string(block, "context"):
+        yield TextPart(context)
+    part = FilePart(name=_string(block, "title"), media_type=_string(source, "media_type"), cache=cache)
+    match source:
+        case {"type": "base64", "data": str(data)}:
+            part.data = data
+        case {"type": "text", "data": str(data)} | {"type": "content", "content": str(data)}:
+            part.text, part.media_type = data, "text/plain"
+        case {"type": "content", "content": [*blocks]} if all(_is_text(block) for block in blocks):
+            part.text, part.media_type = "\n".join(_string(block, "text") for block in blocks), "text/plain"
+        case {"type": "url", "url": str(url)}:
+            part.url, part.media_type = url, "application/pdf"
+        case {"type": "file", "file_id": str(id)}:
+            part.file_id = id
+        case _:
+            yield ExtraPart(NAME, block)
+            return
+    yield part
+
+
+def _is_text(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") == "text"
+
+
+def _object(holder: dict[str, Any], name: str) -> dict[str, Any]:
+    value = holder.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{name} must be an object", param=name)
+    return value
+
+
+def _list(holder: dict[str, Any], name: str) -> list[Any]:
+    value = holder.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise InvalidRequest(f"{name} must be a list", param=name)
+    return value
+
+
+def _dicts(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    values = _list(holder, name)
+    if not all(isinstance(value, dict) for value in values):
+        raise InvalidRequest(f"{name} must be a list of objects", param=name)
+    return values
+
+
+def _string(holder: dict[str, Any], name: str) -> str:
+    value = holder.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} must be a string", param=name)
+    return value
+
+
+def _number(holder: dict[str, Any], name: str, kind: type[int] | type[float]) -> Any:
+    value = holder.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
+        raise InvalidRequest(f"{name} must be a number", param=name)
+    return value

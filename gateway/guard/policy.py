@@ -1,0 +1,107 @@
+"""Policies: what happens to what is found, per caller; data, and how a request may change it.
+
+A policy names entities by strings (an entity, another vendor's name for it, a kind, or `*`) and knows none
+of them. What a request asks for by header may only make it stricter, unless the caller's key allows more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeVar, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from gateway.errors import InvalidRequest, PermissionDenied
+
+Action = Literal["allow", "flag", "redact", "block"]
+Detection = Literal["real-time", "balanced", "thorough"]
+Format = Literal["token", "synthetic", "hash", "mask", "redact"]
+Enforcement = Literal["enforce", "monitor"]
+T = TypeVar("T", bound=str)
+
+REVERSIBLE: frozenset[Format] = frozenset({"token", "synthetic"})
+_DETECTIONS: tuple[Detection, ...] = get_args(Detection)
+_FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+class Policy(Struct, frozen=True, forbid_unknown_fields=True):
+    """`request` and `answer` give actions by entity; what they do not name has its kind's default.
+
+    `detection` says who looks: rules only, a model on the request too, or on both ways. `format` is how a
+    redacted value is written. `deny` are words and `patterns` regular expressions that are findings too, by
+    the name of an entity of the policy's own; `allow` are values, and `allow_patterns` what whole values look
+    like, that are never redacted.
+    `restore_hosts` are hosts into whose URLs values may be restored although the request names none of them.
+    In `monitor` nothing is changed or refused: findings are logged and counted.
+    """
+
+    name: str
+    enforcement: Enforcement = "enforce"
+    detection: Detection = "real-time"
+    format: Format = "token"
+    request: dict[str, Action] = {}
+    answer: dict[str, Action] = {}
+    deny: dict[str, list[str]] = {}
+    patterns: dict[str, str] = {}
+    allow: list[str] = []
+    allow_patterns: list[str] = []
+    restore_hosts: list[str] = []
+
+
+class Wishes(Struct, frozen=True):
+    """What a request's headers ask for; empty for nothing. `entities` is a comma list."""
+
+    policy: str = ""
+    mode: str = ""
+    format: str = ""
+    entities: str = ""
+
+
+def choose(
+    wishes: Wishes,
+    policies: Mapping[str, Policy],
+    listed: Sequence[str],
+    may_loosen: bool,
+    prefix: str = "X-Sluice",
+) -> Policy:
+    """The policy for a request: the one it names, or the first that its key lists, made stricter.
+
+    Raises PermissionDenied for a policy that is not listed and for what would be looser, InvalidRequest for
+    words that mean nothing; both name the header.
+    """
+    name = wishes.policy or listed[0]
+    if name not in listed:
+        raise PermissionDenied("this key may not use that policy", param=f"{prefix}-Policy")
+    policy = policies[name]
+    if wishes.mode:
+        mode = _one_of(wishes.mode, _DETECTIONS, f"{prefix}-Mode")
+        if _DETECTIONS.index(mode) < _DETECTIONS.index(policy.detection) and not may_loosen:
+            raise _looser(f"{prefix}-Mode")
+        policy = replace(policy, detection=mode)
+    if wishes.format:
+        format = _one_of(wishes.format, _FORMATS, f"{prefix}-Format")
+        if format != policy.format and format in REVERSIBLE and not may_loosen:
+            raise _looser(f"{prefix}-Format")
+        policy = replace(policy, format=format)
+    if wishes.entities:
+        asked = [each.strip() for each in wishes.entities.split(",") if each.strip()]
+        added: dict[str, Action] = dict.fromkeys(asked, "redact")
+        policy = replace(policy, request={**policy.request, **_stricter(added, policy.request)})
+    return policy
+
+
+def _stricter(added: dict[str, Action], given: dict[str, Action]) -> dict[str, Action]:
+    """What is added, except where the policy already does more."""
+    return {name: action for name, action in added.items() if given.get(name) != "block"}
+
+
+def _one_of(word: str, known: tuple[T, ...], header: str) -> T:
+    for each in known:
+        if each == word.strip().lower():
+            return each
+    raise InvalidRequest(f"{header} must be one of {', '.join(known)}", param=header)
+
+
+def _looser(header: str) -> PermissionDenied:
+    return PermissionDenied(f"{header} would loosen the policy, which this key does not allow", param=header)

@@ -1,0 +1,176 @@
+"""What one kind of text is scanned for: rules by what is done with a match, placeholders, and the gates.
+
+A gate is one search in C for a place where something may begin. It runs on every token; nothing else does
+unless it hits. Rules that wait for a cue word have gates of their own, in use only behind such a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import regex
+from msgspec.structs import replace
+
+from gateway.privacy.entities import LEFT_CONTEXT
+from gateway.privacy.rules import ByFirst, Opening, Rule, Rules, Search, combine, opening_gate
+from gateway.privacy.vault import Grammar
+
+Action = Literal["allow", "flag", "redact", "block"]
+# How far back a URL may begin that would carry a restored value away.
+URL_REACH = 2048
+# Flagged rows look at text that has gone by, so many characters at a time.
+FLAG_STRIDE = 384
+
+
+class CueWord(NamedTuple):
+    """The rules that wait for a word (or for a letter of another script), and their gate."""
+
+    gate: Search
+    rules: tuple[Rule, ...]
+
+
+Script = tuple[Callable[[str], Iterable[re.Match[str]]], CueWord]
+
+
+class Plan:
+    """`actions` says what to do by entity name; "redact" is meant where it says nothing.
+
+    `left` is how much text behind the decided position must be kept in sight, `signed` the same plan without
+    placeholders.
+    """
+
+    __slots__ = (
+        "blocked",
+        "by_first",
+        "cues",
+        "flagged",
+        "flagged_reach",
+        "gate",
+        "left",
+        "maybe_placeholder",
+        "placeholder",
+        "scripts",
+        "signed",
+        "whole_words",
+    )
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        grammar: Grammar | None = None,
+        actions: Mapping[str, Action] = MappingProxyType({}),
+    ) -> None:
+        rules = tuple(rules)
+        acting = [rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")]
+        self.blocked = frozenset(name for name, action in actions.items() if action == "block")
+        self.by_first, self.cues, self.scripts = _told_apart(tuple(acting))
+        openings = _openings_of(rule for rule in acting if not _waits(rule))
+        self.left = 2 * LEFT_CONTEXT
+        self.placeholder: Search | None = None
+        self.maybe_placeholder: Search | None = None
+        self.whole_words = False
+        if grammar is None:
+            self.gate = _gate(openings)
+        else:
+            own = frozenset((grammar.before, opening) for opening in _openings(grammar))
+            self.whole_words = bool(grammar.after)
+            # Tokens begin alike in every request, words do not: a gate for both is not worth compiling.
+            self.gate = (
+                _earlier(_gate(openings), opening_gate(own)) if grammar.after else _gate(openings | own)
+            )
+            before = f"(?<!{grammar.before})" if grammar.before else ""
+            after = f"(?!{grammar.after})" if grammar.after else ""
+            flags = regex.IGNORECASE if grammar.ignore_case else 0
+            self.placeholder = regex.compile(f"{before}(?:{grammar.core}){after}", flags).match
+            self.maybe_placeholder = regex.compile(f"{before}(?:{grammar.core})", flags).fullmatch
+            self.left = URL_REACH
+        self.signed = self if grammar is None else plan_for(rules, None, actions)
+        self.flagged: Rules | None = None
+        self.flagged_reach = 0
+        if flagged := tuple(rule for rule in rules if actions.get(rule.entity.name) == "flag"):
+            self.flagged = _only_seen(flagged)
+            self.flagged_reach = max(rule.longest for rule in flagged) + 1
+            self.left = max(self.left, self.flagged_reach + FLAG_STRIDE + 2 * LEFT_CONTEXT)
+
+
+def _waits(rule: Rule) -> bool:
+    return bool(rule.entity.cue and (rule.entity.words or rule.of_script))
+
+
+@lru_cache(maxsize=64)
+def _told_apart(rules: tuple[Rule, ...]) -> tuple[ByFirst, dict[str, CueWord], tuple[Script, ...]]:
+    """Rules that may begin anywhere, by how; that wait for a word, by it; for a letter, by its class."""
+    always = ByFirst(rule for rule in rules if not _waits(rule))
+    waiting = [rule for rule in rules if _waits(rule)]
+    by_sign: dict[str, list[Rule]] = {}
+    for rule in waiting:
+        if not rule.entity.words:
+            by_sign.setdefault(rule.entity.sign, []).append(rule)
+    scripts = tuple(
+        (re.compile(sign).finditer, CueWord(_gate(_openings_of(group)), tuple(group)))
+        for sign, group in by_sign.items()
+    )
+    return always, _cue_words(waiting), scripts
+
+
+@lru_cache(maxsize=64)
+def _only_seen(rules: tuple[Rule, ...]) -> Rules:
+    """The rules for flagging: of a secret, its opening is all that is looked at."""
+    return combine(Rule(replace(rule.entity, until=""), rule.order) for rule in rules)
+
+
+@lru_cache(maxsize=1024)
+def _gate(openings: frozenset[tuple[str, Opening]]) -> Search:
+    return opening_gate(openings)
+
+
+def _earlier(first: Search, second: Search) -> Search:
+    def search(text: str, at: int) -> Any:
+        one, other = first(text, at), second(text, at)
+        if one is None or other is None:
+            return one or other
+        return one if one.start() <= other.start() else other
+
+    return search
+
+
+def _openings_of(rules: Iterable[Rule]) -> frozenset[tuple[str, Opening]]:
+    return frozenset((rule.entity.before, opening) for rule in rules for opening in rule.entity.openings)
+
+
+def _openings(grammar: Grammar) -> list[Opening]:
+    if not grammar.ignore_case:
+        return list(grammar.openings)
+    both = str.maketrans({chr(c): f"[{chr(c).upper()}{chr(c)}]" for c in range(ord("a"), ord("z") + 1)})
+    return [
+        tuple(atom.lower().translate(both) if len(atom) == 1 else atom for atom in opening)
+        for opening in grammar.openings
+    ]
+
+
+def _cue_words(rules: list[Rule]) -> dict[str, CueWord]:
+    by_word: dict[str, list[Rule]] = {}
+    for rule in rules:
+        for word in rule.entity.words:
+            by_word.setdefault(word, []).append(rule)
+    return {word: CueWord(_gate(_openings_of(group)), tuple(group)) for word, group in by_word.items()}
+
+
+def plan_for(
+    rules: tuple[Rule, ...],
+    grammar: Grammar | None = None,
+    actions: Mapping[str, Action] = MappingProxyType({}),
+) -> Plan:
+    """The plan for these, made once."""
+    return _plan_for(rules, grammar, frozenset(actions.items()))
+
+
+@lru_cache(maxsize=256)
+def _plan_for(
+    rules: tuple[Rule, ...], grammar: Grammar | None, actions: frozenset[tuple[str, Action]]
+) -> Plan:
+    return Plan(rules, grammar, dict(actions))

@@ -1,0 +1,76 @@
+"""Every string of a JSON body, in document order, each with what the dialect says of it.
+
+The body's shape is left alone. Object keys are text too: a value can hide in one. A number that reads like an
+identifier is looked at as text, and becomes a string if that changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gateway.chat import Nature, Path
+
+Classify = Callable[[Path, str], Nature]
+Change = Callable[[str, Path, Nature, str], str]
+
+# No number below nine digits is an identifier that we know of.
+_SMALLEST_NUMBER = 10**8
+
+
+def strings(node: Any, classify: Classify, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every string that is not kept, keys included, in document order."""
+    if isinstance(node, str):
+        if classify(path, str(node)) != "keep":
+            yield path, node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield path, key
+            yield from strings(value, classify, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from strings(value, classify, (*path, index))
+
+
+def texts_of(body: Any, classify: Classify) -> Iterator[tuple[str, Nature, str]]:
+    """Every value of a body that is looked at, with its nature and its left context."""
+    found: list[tuple[str, Nature, str]] = []
+
+    def note(text: str, path: Path, nature: Nature, context: str) -> str:
+        found.append((text, nature, context))
+        return text
+
+    walk(body, classify, (), note, lambda key, path: key)
+    return iter(found)
+
+
+def walk(
+    node: Any, classify: Classify, path: Path, change: Change, rename: Callable[[str, Path], str]
+) -> Any:
+    """Change strings in place, depth first in document order; what stands in the node's place."""
+    if isinstance(node, str):
+        nature = classify(path, node)
+        if nature == "keep":
+            return node
+        key = path[-1] if path else ""
+        return change(node, path, nature, f"{key}: " if isinstance(key, str) else "")
+    if isinstance(node, dict):
+        renamed = False
+        items: dict[str, Any] = {}
+        for key, value in node.items():
+            value = walk(value, classify, (*path, key), change, rename)
+            written = rename(key, path)
+            while written in items:  # one-way formats may write two keys alike
+                written += "'"
+            renamed |= written != key
+            items[written] = value
+        if renamed:  # order matters to prompt caches and to people, so it is all built anew
+            node.clear()
+        node.update(items)
+    elif isinstance(node, list):
+        for index, item in enumerate(node):
+            node[index] = walk(item, classify, (*path, index), change, rename)
+    elif isinstance(node, int) and not isinstance(node, bool) and abs(node) >= _SMALLEST_NUMBER:
+        changed = walk(str(node), classify, path, change, rename)
+        return node if changed == str(node) else changed
+    return node

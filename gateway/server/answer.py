@@ -1,0 +1,228 @@
+"""The answer's side of a request: from the provider's exchange to the client, in one piece or streamed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+from aiohttp import web
+from msgspec import Struct
+
+from gateway.chat import Event
+from gateway.conversation import ChatRequest
+from gateway.dialects.dialect import Dialect, Head
+from gateway.errors import InternalError, Overloaded, ProviderGarbage, SluiceError
+from gateway.privacy.redact import restore_body
+from gateway.privacy.scanner import Scan
+from gateway.server import headers, telemetry
+from gateway.server.call import Call, Exchange, Gateway
+from gateway.server.outgoing import Outgoing
+from gateway.server.reading import AnswerReader, read_to_end, restore_whole
+from gateway.server.relay import ReadingRelay, Relay
+from gateway.stream import ResponseStream, listened, whole
+from gateway.wire.jsontext import encode, load
+
+_LARGEST_ANSWER_BYTES = 64 << 20
+_LARGEST_ERROR_BYTES = 1 << 20
+_OVERLOADED = 529  # Anthropic's own; other SDKs know 503
+
+
+class Answering(Struct):
+    """What one answer needs: both dialects, the request, and what to do with texts."""
+
+    gateway: Gateway
+    call: Call
+    chat: ChatRequest
+    client: Dialect
+    outgoing: Outgoing
+    scan: Scan
+    head: Head
+    reader: AnswerReader | None = None
+
+    @property
+    def provider(self) -> Dialect:
+        return self.outgoing.dialect
+
+    @property
+    def is_same(self) -> bool:
+        return self.provider.name == self.client.name
+
+
+# --- an answer in one piece -------------------------------------------------------------------------------
+
+
+async def respond(answering: Answering) -> web.Response:
+    """Wait for the whole answer, and give it to the client."""
+    call, scan, chat = answering.call, answering.scan, answering.chat
+    call.phase = "connect"
+    exchange = await answering.outgoing.send(answering.gateway)
+    try:
+        head = await exchange.head()
+        call.returned = headers.returned(head.headers)
+        if head.status != 200:
+            raise await _refusal(answering, exchange)
+        call.phase = "relay"
+        body = load(await exchange.read(_LARGEST_ANSWER_BYTES))
+    finally:
+        exchange.close()
+    body = _answer_in(answering, body)
+    call.usage = answering.provider.usage_of(body)
+    if answering.is_same:
+        classify = answering.provider.classifier(chat.json_output)
+        if answering.reader is None:
+            restore_body(body, classify, scan)
+        else:
+            await restore_whole(body, classify, scan, answering.reader)
+        if scan.restored or scan.redacted:
+            answering.client.scrub(body)
+    else:
+        events = await _told(answering, answering.provider.events_of(body))
+        body = answering.client.body_of(events, answering.head)
+    return web.Response(body=encode(body), content_type="application/json")
+
+
+async def _told(answering: Answering, said: Sequence[Event]) -> list[Event]:
+    """The events of a whole answer, made safe and whole for a client of another dialect."""
+    json_output, reader = answering.chat.json_output, answering.reader
+    if reader is None:
+        return whole(said, answering.scan, answering.provider, json_output)
+    stream, heard = listened(answering.scan, answering.provider, json_output, reader.action)
+    stream.feed_whole(said)
+    await read_to_end(stream, reader)
+    if stream.error is not None:
+        raise stream.error
+    return heard
+
+
+def _answer_in(answering: Answering, body: Any) -> dict[str, Any]:
+    """The body of an answer with status 200, unless it is an error after all."""
+    if not isinstance(body, dict):
+        raise ProviderGarbage("the provider sent an answer that is not a JSON object")
+    if body.get("error") and not body.get("choices"):
+        raise _restored(answering, answering.provider.provider_error(None, body, None))
+    return body
+
+
+async def _refusal(answering: Answering, exchange: Exchange) -> SluiceError:
+    """The provider's error answer as ours. It may quote the prompt, so its texts are restored."""
+    head = await exchange.head()
+    body: Any
+    try:
+        body = load(await exchange.read(_LARGEST_ERROR_BYTES))
+    except SluiceError:
+        body = None
+    if isinstance(body, dict) and (name := head.get("x-amzn-errortype")):
+        body["__type"] = name  # Amazon says the class of an error nowhere else
+    if head.status < 400:
+        return ProviderGarbage(
+            f"the provider answered with status {head.status}, which is no answer to a chat request"
+        )
+    error = answering.provider.provider_error(head.status, body, headers.retry_after_s(head.headers))
+    if error.status == _OVERLOADED and answering.client.name != "anthropic":
+        error.status = Overloaded.status
+    return _restored(answering, error)
+
+
+def _restored(answering: Answering, error: SluiceError) -> SluiceError:
+    said = {"message": error.message, "extra": getattr(error, "extra", {})}
+    restore_body(said, answering.provider.classifier(False), answering.scan)
+    error.message = str(said["message"])
+    return error
+
+
+# --- an answer in a stream --------------------------------------------------------------------------------
+
+
+async def stream_answer(request: web.Request, answering: Answering) -> web.StreamResponse:
+    """Pass the answer on as it comes."""
+    call = answering.call
+    keepalive_s = answering.gateway.config.server.keepalive_after_s
+    stream = ResponseStream(
+        answering.scan,
+        answering.provider,
+        answering.client,
+        answering.head,
+        json_output=answering.chat.json_output,
+        model=answering.reader and answering.reader.action,
+    )
+    loop = asyncio.get_running_loop()
+    relay = ReadingRelay(stream, loop, answering.reader) if answering.reader else Relay(stream, loop)
+    response = web.StreamResponse(
+        headers={
+            "content-type": _stream_type(answering),
+            "cache-control": "no-cache",
+            "x-accel-buffering": "no",
+        }
+    )
+    exchanges: list[Exchange] = []
+    opening = asyncio.ensure_future(_open(answering, relay, exchanges))
+    try:
+        done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
+        if not done:
+            # From here on a failure can only be an event: the status has gone.
+            stream.opened = True
+            await response.prepare(request)
+            while not done:
+                await response.write(stream.keepalive)
+                done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
+        try:
+            exchange = opening.result()
+        except SluiceError as error:
+            if not response.prepared:
+                raise
+            await response.write(stream.fail(error))
+        else:
+            call.first_byte_s = perf_counter() - call.started_at
+            if not response.prepared:
+                await response.prepare(request)
+            relay.attach(request, response, exchange)
+            await relay.finished(request, keepalive_s)
+        await response.write_eof()
+        return response
+    except Exception as bug:
+        # Once the status has gone, no other answer can be given: it would end up within this one.
+        if not response.prepared or isinstance(bug, OSError):
+            raise
+        telemetry.report(bug, call.phase, call.id)
+        await response.write(stream.abandon(InternalError("the gateway failed while it relayed the answer")))
+        await response.write_eof()
+        return response
+    finally:
+        opening.cancel()
+        relay.close()
+        for exchange in exchanges:
+            exchange.close()
+        call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
+        call.error = stream.error.type if stream.error else None
+
+
+async def _open(answering: Answering, relay: Relay, exchanges: list[Exchange]) -> Exchange:
+    """Connect, and wait until the provider has really begun to answer."""
+    call = answering.call
+    call.phase = "connect"
+    exchange = await answering.outgoing.send(answering.gateway)
+    exchanges.append(exchange)
+    head = await exchange.head()
+    call.returned = headers.returned(head.headers)
+    if head.status != 200:
+        raise await _refusal(answering, exchange)
+    call.phase = "relay"
+    expected = answering.provider.stream_type
+    content_type = (head.get("content-type") or expected).partition(";")[0].strip().lower()
+    if content_type == "application/json":
+        body = _answer_in(answering, load(await exchange.read(_LARGEST_ANSWER_BYTES)))
+        relay.on_whole(answering.provider.events_of(body))
+    elif content_type != expected:
+        raise ProviderGarbage(f"the provider answered with {content_type} instead of {expected}")
+    else:
+        exchange.deliver(relay)
+    await relay.opening()
+    return exchange
+
+
+def _stream_type(answering: Answering) -> str:
+    if answering.head.array:
+        return "application/json"
+    return f"{answering.client.stream_type}; charset=utf-8"

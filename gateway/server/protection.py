@@ -1,0 +1,106 @@
+"""How one request is protected: its policy, made stricter as its headers ask, as rules for both directions.
+
+What a policy amounts to is worked out once and kept; the policies of a configuration, when the gateway
+starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from gateway.access.keys import Caller
+from gateway.config import Config
+from gateway.errors import InvalidRequest
+from gateway.guard.policy import Policy, Wishes, choose
+from gateway.privacy import custom
+from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
+from gateway.privacy.entities import UnknownEntity
+from gateway.privacy.redact import answer_scan
+from gateway.privacy.vault import Vault
+
+# Hashes and lasting ids are keyed with it where the configuration gives no key: they last until the restart.
+_OF_THIS_PROCESS = secrets.token_bytes(32)
+
+
+# What a request's headers ask for, the policies that its key lists, and whether it may ask for less.
+_Choice = tuple[Wishes, tuple[str, ...], bool]
+_MOST_CHOICES = 256
+
+
+class Protection(Struct, frozen=True):
+    policy: Policy
+    request: Actions
+    answer: Actions
+
+    def vault(self, secret: bytes | None, tenant: str, *, lasting: bool = False) -> Vault:
+        """A new vault. `lasting` asks for ids that mean the same in the tenant's later requests."""
+        key = hmac.digest(secret or _OF_THIS_PROCESS, tenant.encode(), hashlib.sha256)
+        made = Vault(self.policy.format, key=key, stable_key=key if lasting else None)
+        made.hosts.update(host.lower() for host in self.policy.restore_hosts)
+        return made
+
+
+class Protections:
+    """The policies of a configuration, and what requests made of them."""
+
+    def __init__(self, config: Config) -> None:
+        self._prefix = config.server.header_prefix
+        self._policies = {"default": Policy("default"), **{each.name: each for each in config.policies}}
+        self._all = tuple(self._policies)
+        self._chosen: dict[_Choice, Protection] = {}
+        self._one_at_a_time = asyncio.Lock()
+        for name in self._all:
+            self._choose((Wishes(policy=name), (name,), False))
+
+    async def of(self, headers: Mapping[str, str], caller: Caller) -> Protection:
+        """Raises PermissionDenied and InvalidRequest, with the header in `param`."""
+        wishes = Wishes(
+            policy=headers.get(f"{self._prefix}-Policy", "").strip(),
+            mode=headers.get(f"{self._prefix}-Mode", "").strip().lower(),
+            format=headers.get(f"{self._prefix}-Format", "").strip().lower(),
+            entities=headers.get(f"{self._prefix}-Entities", "").strip(),
+        )
+        listed, may_loosen = self._all, False  # without keys, everyone on this machine
+        if caller.key is not None:
+            listed, may_loosen = tuple(caller.key.policies), caller.key.may_loosen
+        choice = (wishes, listed, may_loosen)
+        if (known := self._chosen.get(choice)) is not None:
+            return known
+        # A set of entities that nobody has asked for takes a second to compile.
+        async with self._one_at_a_time:
+            if (known := self._chosen.get(choice)) is None:
+                known = await asyncio.to_thread(self._choose, choice)
+            return known
+
+    def _choose(self, choice: _Choice) -> Protection:
+        wishes, listed, may_loosen = choice
+        policy = choose(wishes, self._policies, listed, may_loosen, self._prefix)
+        known = next((each for each in self._chosen.values() if each.policy == policy), None)
+        try:
+            made = protection(policy) if known is None else known
+        except UnknownEntity as error:
+            raise InvalidRequest(str(error), param=f"{self._prefix}-Entities") from None
+        while len(self._chosen) >= _MOST_CHOICES:
+            del self._chosen[next(iter(self._chosen))]
+        self._chosen[choice] = made
+        return made
+
+
+def protection(policy: Policy) -> Protection:
+    """What a policy amounts to. Raises UnknownEntity, and ConfigError for a pattern that cannot be used."""
+    monitor = policy.enforcement == "monitor"
+    own = custom.rows(policy.deny, policy.patterns)
+    allowed = custom.allowed(policy.allow, policy.allow_patterns)
+    request = actions(policy.request, IN_REQUESTS, monitor=monitor, more=own, allowed=allowed)
+    answer = actions(policy.answer, IN_ANSWERS, monitor=monitor, more=own, allowed=allowed)
+    # Else the first text that needs a pattern would compile it, and all streams wait.
+    for rules in (request.acting, request.flagged, answer.both):
+        rules.warm()
+    answer_scan(Vault(), answer)
+    return Protection(policy, request, answer)
