@@ -102,8 +102,8 @@ def _disguised(text: str, choose: random.Random) -> str:
     return lead + hidden
 
 
-def user_examples(seed: int, count: int) -> Iterator[Example]:
-    """`count` prompts, two attacks to three harmless ones."""
+def user_examples(seed: int, count: int, disguised: float = 0.06) -> Iterator[Example]:
+    """`count` prompts, two attacks to three harmless ones; a share is `disguised` as base64 and the like."""
     choose = random.Random(seed)
     for _ in range(count):
         attack = choose.random() < 0.4
@@ -114,7 +114,7 @@ def user_examples(seed: int, count: int) -> Iterator[Example]:
         if attack and choose.random() < 0.2:
             ask = expand("{ordinary}", choose)
             text = f"{ask} {text}" if choose.random() < 0.7 else f"{text} {ask}"
-        if choose.random() < 0.06:
+        if choose.random() < disguised:
             text = _disguised(text, choose)
         yield Example(text, attack, "user", f"{name}-{number}")
 

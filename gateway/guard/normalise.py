@@ -311,8 +311,9 @@ def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) 
     """Readings of the letters themselves: spelled out, as digits, rotated, mirrored, from the end, joined."""
     plain = folded.text
     if b"\x01\x01\x01\x01" in lengths:
-        for match in _SPELLED.finditer(plain):
-            yield View("spelled", *folded.span(*match.span()), _spelled(match[0]))
+        runs = list(_SPELLED.finditer(plain))
+        for match, span in zip(runs, folded.spans([match.span() for match in runs]), strict=True):
+            yield View("spelled", *span, _spelled(match[0]))
     seen = frozenset(found)
     marked = [word for word in seen if not word.isalpha()]
     mixed = [word for word in marked if word.isalnum() and not (word.isnumeric() or word[:-2].isalpha())]

@@ -42,8 +42,8 @@ class Thresholds(Struct, frozen=True):
 THRESHOLDS: Mapping[Source, Thresholds] = {
     "system": Thresholds(flag=0.9, block=NEVER),
     "user": Thresholds(flag=0.7, block=0.985),
-    "tool": Thresholds(flag=0.85, block=0.965),
-    "document": Thresholds(flag=0.85, block=0.965),
+    "tool": Thresholds(flag=0.85, block=0.985),
+    "document": Thresholds(flag=0.85, block=0.985),
 }
 
 
@@ -152,8 +152,9 @@ class Judging:
                 self._found += _findings(piece, reading, judged)
                 yield False
             if piece.depth < DEPTH:
-                waiting += [pieces(other) for other in self._readings(piece, reading)]
-                yield False
+                for other in self._readings(piece, reading):
+                    waiting.append(pieces(other))
+                    yield False
 
     def _readings(self, piece: Piece, reading: model.Reading) -> Iterator[Piece]:
         found = words(reading.folded.text) if reading.folded.text.isascii() is False else reading.known
