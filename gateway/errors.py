@@ -118,7 +118,7 @@ class ModelUnavailable(SluiceError):
 
 
 class GuardUnavailable(SluiceError):
-    """A guard that the policy asks for failed, and the policy fails closed. Never says what it was reading."""
+    """A guard that the policy asks for failed, and the policy fails closed. Never says what was read."""
 
     status = 503
     type = "guard_unavailable"

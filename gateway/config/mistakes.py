@@ -14,7 +14,7 @@ import msgspec
 
 from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
-from gateway.config.tables import Config, Key, Model, Provider, Server, Table, Timeouts
+from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
 from gateway.errors import ConfigError
 from gateway.guard.limits import SourceLimits, Threats, ToolLimits
 from gateway.guard.policy import Policy

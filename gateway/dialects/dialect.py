@@ -89,7 +89,7 @@ class Dialect(Struct, frozen=True):
     - `classifier(json_output)`: what the strings of requests, answers, frames and error bodies are.
       `field_names` are keys that need no look, because the dialect gave them.
     - `sources(body)`: every part of a request's body, with whose words it holds; in document order as far as
-      one source's texts could be read as one. `tool_names(body)`: the tools that it offers, with their places.
+      one source's texts could be read as one. `tool_names(body)`: the tools that it offers, and where.
     - `forward(request, target)`: the body for a provider of the same dialect.
     - `read(request)`: the request in neutral words; `write(conversation, target)`: the body for a provider.
       Both raise InvalidRequest, with the field in `param`, for what cannot be said.

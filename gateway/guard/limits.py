@@ -48,9 +48,9 @@ class SourceLimits(Struct, frozen=True, forbid_unknown_fields=True):
 class Threats(Struct, frozen=True, forbid_unknown_fields=True):
     """What is done about threats in requests, by whose words they are.
 
-    `rules` gives an action to rules by id, or by a glob over ids: `off`, `monitor` (only logged), `flag` (never
-    more than that), `block` (refuses whatever is flagged by it). `on_error` says what happens where the
-    detector fails.
+    `rules` gives an action to rules by id, or by a glob over ids: `off`, `monitor` (only logged), `flag`
+    (never more than that), `block` (refuses whatever is flagged by it). `on_error` says what happens where
+    the detector fails.
     """
 
     enforcement: Literal["enforce", "monitor"] = "enforce"
@@ -67,7 +67,7 @@ class Threats(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ToolLimits(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which tools a request may offer, by globs over their names, and how many. `denied` goes before `allowed`."""
+    """Which tools a request may offer, by globs over their names, and how many. `denied` goes first."""
 
     allowed: list[str] = field(default_factory=lambda: ["*"])
     denied: list[str] = []
@@ -141,7 +141,8 @@ class Limits:
         """What the policy has against the tools of a request."""
         limits = self._tools
         number = 0
-        for number, (path, name) in enumerate(tools, 1):
+        for path, name in tools:
+            number += 1
             if any(fnmatchcase(name, glob) for glob in limits.denied):
                 yield from self._tool("tools.denied", path)
             elif not any(fnmatchcase(name, glob) for glob in limits.allowed):

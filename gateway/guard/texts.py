@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from gateway.chat import Nature, Path
@@ -112,5 +113,5 @@ def _together(parts: list[Passage]) -> Iterator[Passage]:
     first = parts[0]
     texts = [each.text for each in parts]
     yield Passage(first.source, first.path, " ".join(texts), False)
-    if any(one[-1].isalnum() and other[0].isalnum() for one, other in zip(texts, texts[1:], strict=False)):
+    if any(one[-1].isalnum() and other[0].isalnum() for one, other in pairwise(texts)):
         yield Passage(first.source, first.path, "".join(texts), False)

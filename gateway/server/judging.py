@@ -1,7 +1,7 @@
 """Judging a request's texts a step at a time, and remembering what was judged.
 
-In: passages. Out: a verdict on each. No policy is known here: what is remembered is what the detector said, by
-a keyed digest of the text and its source, so that history costs a digest when it is sent again.
+In: passages. Out: a verdict on each. No policy is known here: what is remembered is what the detector said,
+by a keyed digest of the text and its source, so that history costs a digest when it is sent again.
 """
 
 from __future__ import annotations

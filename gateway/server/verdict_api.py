@@ -3,9 +3,9 @@
     POST /v1/guard           {"messages", "direction"?, "model"?, "tools"?, "context"?}
     POST /v1/security/scan   {"content", "type"?}
 
-Both stand under `/api/v1` too, take the keys and policy headers of a chat request, and answer 200 whatever the
-verdict: refusing is for whoever asked. Nothing goes to a provider. What comes in is judged by whose words it
-is; what goes out (`output`, `response`) by the policy's actions for answers, and as text that a stranger
+Both stand under `/api/v1` too, take the keys and policy headers of a chat request, and answer 200 whatever
+the verdict: refusing is for whoever asked. Nothing goes to a provider. What comes in is judged by whose words
+it is; what goes out (`output`, `response`) by the policy's actions for answers, and as text that a stranger
 wrote. `context` is the caller's own and not looked at.
 """
 
@@ -155,7 +155,7 @@ def _of_threats(found: list[Found], body: dict[str, Any]) -> _Verdict:
 
 
 def _threat(found: Found) -> dict[str, Any]:
-    details = {
+    details: dict[str, Any] = {
         "rule": found.rule,
         "action": "monitor" if found.watched else found.action,
         "source": found.source,

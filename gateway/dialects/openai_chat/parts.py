@@ -35,7 +35,7 @@ def sources(body: dict[str, Any]) -> Iterator[Sourced]:
 def tool_names(body: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     for index, tool in dicts(body.get("tools")):
         own = [tool[kind] for kind in ("function", "custom") if isinstance(tool.get(kind), dict)]
-        for name in [each.get("name") for each in own] or [tool.get("type")]:
+        for name in [said.get("name") for said in own] or [tool.get("type")]:
             yield ("tools", index), str(name)
     for index, function in dicts(body.get("functions")):
         yield ("functions", index), str(function.get("name"))
