@@ -23,11 +23,15 @@ Source = Literal["system", "user", "tool", "document"]
 
 
 class Sourced(NamedTuple):
-    """A part of a request, with its place: a string, or a tree that is read as one text."""
+    """A part of a request, with its place: a string, or a tree that is read as one text.
+
+    `defines` says that it is a tool's definition.
+    """
 
     source: Source
     path: Path
     value: Any
+    defines: bool = False
 
 
 class ChatRequest(Struct):

@@ -22,7 +22,7 @@ from gateway.conversation import Source
 from gateway.guard.limits import Found, Limits, worst
 from gateway.guard.policy import Policy
 from gateway.guard.presets import LEVELS, PRESETS, filled
-from gateway.guard.texts import unescaped
+from gateway.guard.texts import Passage, unescaped
 from gateway.guard.threats import PIECE, Judging
 from gateway.wire.jsontext import encode
 
@@ -98,11 +98,12 @@ class _Guard:
 
     def _judged(self, text: str, progress: Report) -> list[Found]:
         plain = unescaped(text)
+        passage = Passage(self._source, _HERE, plain, plain is text)
         judging = Judging(plain, self._source, detector(), self._limits.thresholds)
         done = 0
         while not judging.step():
             progress(done := done + PIECE // _STEPS)
-        found = list(self._limits.judged(judging.verdict(), self._source, _HERE, plain is text))
+        found = list(self._limits.judged(judging.verdict(), passage))
         first = worst(found)
         self.blocked |= first is not None and first.action == "block"
         return found

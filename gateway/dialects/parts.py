@@ -40,12 +40,12 @@ def rest(body: dict[str, Any], known: Collection[str], source: Source = "documen
             yield Sourced(source, (key,), value)
 
 
-def each(body: dict[str, Any], *fields: str) -> Iterator[Sourced]:
-    """The items of lists of definitions. Tools may come from a stranger's server, so they are documents."""
+def definitions(body: dict[str, Any], *fields: str) -> Iterator[Sourced]:
+    """The definitions of tools, one by one. They may come from a stranger's server, so they are documents."""
     for field in fields:
         if isinstance(items := body.get(field), list):
             for index, item in enumerate(items):
-                yield Sourced("document", (field, index), item)
+                yield Sourced("document", (field, index), item, defines=True)
 
 
 def dicts(items: Any) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -17,6 +17,7 @@ from msgspec import Meta, Struct, field
 
 from gateway.chat import Path
 from gateway.conversation import Source
+from gateway.guard.texts import Passage
 from gateway.guard.threats import THRESHOLDS, Finding, Thresholds, Verdict
 
 Decision = Literal["allow", "flag", "block"]
@@ -110,16 +111,18 @@ class Limits:
             self._known[id] = action  # As many as there are rules and readings.
         return self._known[id]
 
-    def judged(self, verdict: Verdict, source: Source, path: Path, exact: bool = True) -> Iterator[Found]:
-        """What a verdict on a text of that source amounts to."""
+    def judged(self, verdict: Verdict, passage: Passage) -> Iterator[Found]:
+        """What a verdict on a passage amounts to."""
+        if verdict.score < self.thresholds[passage.source].flag and not verdict.findings:
+            return
         for same in _by_piece(verdict).values():
             for each in [each for each in same if not _is_model(each)] or same:
-                action = self._decision(each, verdict, source)
+                action = self._decision(each, verdict, passage)
                 if self.rule(each.rule) != "off" and action != "allow":
-                    yield self._found(each, action, source, path, exact)
+                    yield self._found(each, action, passage)
 
-    def _decision(self, finding: Finding, verdict: Verdict, source: Source) -> Decision:
-        limits, said = self.thresholds[source], self.rule(finding.rule)
+    def _decision(self, finding: Finding, verdict: Verdict, passage: Passage) -> Decision:
+        limits, said = self.thresholds[passage.source], self.rule(finding.rule)
         is_worst = finding.confidence == round(verdict.score, 4)  # Findings are rounded.
         level = _level(verdict.score if is_worst else finding.confidence, limits)
         if finding.threat_type == "hidden_text":
@@ -128,13 +131,23 @@ class Limits:
             level = "block"
         elif said == "flag":
             level = _least(level, "flag")
-        return _least(level, self._most[source])
+        if passage.mild:
+            level = "flag" if level == "block" else "allow"
+        return _least(level, self._most[passage.source])
 
-    def _found(self, finding: Finding, action: Decision, source: Source, path: Path, exact: bool) -> Found:
+    def _found(self, finding: Finding, action: Decision, passage: Passage) -> Found:
         watched = self._monitor or self.rule(finding.rule) == "monitor"
-        start, end = (finding.start, finding.end) if exact else (0, 0)
+        start, end = (finding.start, finding.end) if passage.exact else (0, 0)
         return Found(
-            finding.rule, finding.threat_type, finding.confidence, path, source, action, start, end, watched
+            finding.rule,
+            finding.threat_type,
+            finding.confidence,
+            passage.path,
+            passage.source,
+            action,
+            start,
+            end,
+            watched,
         )
 
     def offered(self, tools: Iterable[tuple[Path, str]]) -> Iterator[Found]:

@@ -23,8 +23,8 @@ _LEVELS: dict[Level, Table] = {
         "answer": {"personal": "redact", "medical": "redact"},
         "threats": {
             "user": {"flag": 0.5, "block": 0.95},
-            "tool": {"flag": 0.7, "block": 0.93},
-            "document": {"flag": 0.7, "block": 0.93},
+            "tool": {"flag": 0.7, "block": 0.965},
+            "document": {"flag": 0.7, "block": 0.965},
             "rules": {"hidden.tags": "block", "hidden.selectors": "block"},
         },
     },
@@ -32,8 +32,8 @@ _LEVELS: dict[Level, Table] = {
     "permissive": {
         "threats": {
             "user": {"flag": 0.9, "block": 0.995},
-            "tool": {"flag": 0.9, "block": 0.985},
-            "document": {"flag": 0.9, "block": 0.985},
+            "tool": {"flag": 0.9, "block": 0.995},
+            "document": {"flag": 0.9, "block": 0.995},
         },
     },
 }
@@ -61,15 +61,15 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     },
     # What it reads was written by others: documents and tool results are where the attacks come from.
     "rag_system": {
-        "all": {"threats": {"tool": {"block": 0.94}, "document": {"block": 0.94}}},
+        "all": {"threats": {"tool": {"block": 0.975}, "document": {"block": 0.975}}},
         "strict": {
             "threats": {
-                "tool": {"block": 0.9},
-                "document": {"block": 0.9},
+                "tool": {"block": 0.95},
+                "document": {"block": 0.95},
                 "rules": {"hidden.*": "block", "exfiltration.image": "block"},
             }
         },
-        "permissive": {"threats": {"tool": {"block": 0.965}, "document": {"block": 0.965}}},
+        "permissive": {"threats": {"tool": {"block": 0.985}, "document": {"block": 0.985}}},
     },
     # Tables of people: nothing that identifies one goes out, or comes back.
     "data_analysis": {

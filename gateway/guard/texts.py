@@ -1,9 +1,12 @@
 """The parts of a request as texts to judge.
 
 In: `Sourced` parts and what their dialect says of their strings. Out: texts, each with its source and place.
-A tree is read as one text, its keys with it. JSON is read as what it says: `\\u0069gnore` is a word. Texts of
-one source that follow each other are read together too, because a model reads them so: an order may be cut
-anywhere between two parts.
+A tree is read as one text, its keys with it. JSON is read as what it says: `\\u0069gnore` is a word. Strings
+of one source that follow each other are read together too, because a model reads them so: an order may be
+cut anywhere between two parts.
+
+A tool's definition speaks of sending, paying and deleting by nature, and orders the model about. So it is
+refused for what refuses a user's words, and only flagged for what refuses a document.
 """
 
 from __future__ import annotations
@@ -27,18 +30,22 @@ _DEPTH = 3  # JSON in JSON in JSON.
 
 
 class Passage(NamedTuple):
-    """`exact` says that offsets in `text` are offsets in the string at `path`."""
+    """`exact` says that offsets in `text` are offsets in the string at `path`.
+
+    `mild` says that the text is never refused: what would refuse it flags it.
+    """
 
     source: Source
     path: Path
     text: str
     exact: bool = True
+    mild: bool = False
 
 
 def passages(parts: Iterable[Sourced], classify: Classify, names: AbstractSet[str]) -> Iterator[Passage]:
     """What is to be judged. `names` are the dialect's own keys, which say nothing."""
     run: list[Passage] = []
-    for source, path, value in parts:
+    for source, path, value, defines in parts:
         if run and run[0].source != source:
             yield from seams(run)
             run = []
@@ -49,8 +56,14 @@ def passages(parts: Iterable[Sourced], classify: Classify, names: AbstractSet[st
         if not text or text.isspace():
             continue
         plain = unescaped(text)
-        run.append(Passage(source, path, plain, isinstance(value, str) and plain is text))
-        yield run[-1]
+        if defines:
+            yield Passage("user", path, plain, False)
+            yield Passage(source, path, plain, False, mild=True)
+        elif not isinstance(value, str):
+            yield Passage(source, path, plain, False)
+        else:
+            run.append(Passage(source, path, plain, plain is text))
+            yield run[-1]
     yield from seams(run)
 
 

@@ -65,8 +65,7 @@ async def threats(
         found += limits.offered(tools)
         judged = await gateway.judge.verdicts(passages(parts, classify, dialect.field_names))
         for passage, verdict in judged:
-            if verdict.score >= limits.thresholds[passage.source].flag or verdict.findings:
-                found += limits.judged(verdict, passage.source, passage.path, passage.exact)
+            found += limits.judged(verdict, passage)
     except Exception as bug:
         telemetry.report(bug, call.phase, call.id)
         call.guard_failures += 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.chat import Path
 from gateway.conversation import Source, Sourced
-from gateway.dialects.parts import dicts, each, leaves, rest
+from gateway.dialects.parts import definitions, dicts, leaves, rest
 
 _ROLES: dict[str, Source] = {"user": "user", "system": "system"}
 _TREES = frozenset({"input"})
@@ -26,7 +26,7 @@ def sources(body: dict[str, Any]) -> Iterator[Sourced]:
         for key, value in message.items():
             if key not in ("content", "role"):
                 yield from leaves(value, said, (*at, key))
-    yield from each(body, "tools", "mcp_servers")
+    yield from definitions(body, "tools", "mcp_servers")
     yield from rest(body, ("system", "messages", "tools", "mcp_servers"))
 
 

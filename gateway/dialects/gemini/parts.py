@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.chat import Path
 from gateway.conversation import Source, Sourced
-from gateway.dialects.parts import dicts, each, leaves, rest, text_of_file
+from gateway.dialects.parts import definitions, dicts, leaves, rest, text_of_file
 
 _ROLES: dict[Any, Source] = {None: "user", "user": "user", "function": "tool", "tool": "tool"}
 _RESULTS = frozenset({"functionResponse", "codeExecutionResult", "toolResponse"})
@@ -23,7 +23,7 @@ def sources(body: dict[str, Any]) -> Iterator[Sourced]:
         for number, part in dicts(content.get("parts")):
             yield from _part(part, said, (*at, "parts", number))
         yield from leaves({k: v for k, v in content.items() if k not in ("parts", "role")}, said, at)
-    yield from each(body, "tools")
+    yield from definitions(body, "tools")
     yield from rest(body, ("systemInstruction", "contents", "tools"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.chat import Path
 from gateway.conversation import Source, Sourced
-from gateway.dialects.parts import dicts, each, leaves, rest, text_of_file
+from gateway.dialects.parts import definitions, dicts, leaves, rest, text_of_file
 
 ROLES: dict[str, Source] = {
     "system": "system",
@@ -28,7 +28,7 @@ def sources(body: dict[str, Any]) -> Iterator[Sourced]:
                 text := text_of_file(None, file.get("file_data"))
             ):
                 yield Sourced("document", (*at, "content", number, "file"), text)
-    yield from each(body, "tools", "functions")
+    yield from definitions(body, "tools", "functions")
     yield from rest(body, ("messages", "tools", "functions"))
 
 

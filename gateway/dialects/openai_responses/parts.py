@@ -8,7 +8,7 @@ from typing import Any
 from gateway.chat import Path
 from gateway.conversation import Source, Sourced
 from gateway.dialects.openai_chat.parts import ROLES
-from gateway.dialects.parts import dicts, each, leaves, rest, text_of_file
+from gateway.dialects.parts import definitions, dicts, leaves, rest, text_of_file
 
 # Of an item that is no message: where a tool's words stand; everything else of it the model has said.
 _RESULTS = frozenset({"output", "outputs", "results", "result", "error"})
@@ -19,7 +19,7 @@ def sources(body: dict[str, Any]) -> Iterator[Sourced]:
     yield from _messages(body.get("input"), ("input",), "user")
     if isinstance(prompt := body.get("prompt"), dict):
         yield from leaves(prompt.get("variables"), "user", ("prompt", "variables"))
-    yield from each(body, "tools")
+    yield from definitions(body, "tools")
     yield from rest(body, ("instructions", "input", "tools", "prompt"))
 
 
