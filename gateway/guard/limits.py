@@ -192,7 +192,8 @@ def _by_piece(verdict: Verdict) -> dict[float, list[Finding]]:
     for each in verdict.findings:
         pieces.setdefault(-1.0 if each.threat_type == "hidden_text" else each.confidence, []).append(each)
     if (score := round(verdict.score, 4)) not in pieces:  # A score that no place could be found for counts.
-        pieces[score] = [Finding(_MODEL, 0, 0, score, verdict.threat_type or "prompt_injection")]
+        kind = verdict.threat_type if verdict.threat_type != "hidden_text" else None
+        pieces[score] = [Finding(_MODEL, 0, 0, score, kind or "prompt_injection")]
     return pieces
 
 

@@ -17,10 +17,13 @@ Table = Mapping[str, Any]
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 LEVELS: tuple[Level, ...] = get_args(Level)
 
+# Whoever was not asked about does not appear in answers; dates alone are nobody's.
+_OTHER_PEOPLE: Table = {"personal": "redact", "medical": "redact", "DATE_TIME": "flag"}
+
 # Thresholds are places on the detector's own scale: docs/threats.md says what its own ones let through.
 _LEVELS: dict[Level, Table] = {
     "strict": {
-        "answer": {"personal": "redact", "medical": "redact"},
+        "answer": _OTHER_PEOPLE,
         "threats": {
             "user": {"flag": 0.5, "block": 0.95},
             "tool": {"flag": 0.7, "block": 0.965},
@@ -42,7 +45,7 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     "default": {},
     # Strangers write to it, and it acts for a firm: its answers say nothing of other people.
     "support_bot": {
-        "all": {"answer": {"personal": "redact", "medical": "redact"}, "threats": {"user": {"block": 0.97}}},
+        "all": {"answer": _OTHER_PEOPLE, "threats": {"user": {"block": 0.97}}},
         "strict": {
             "request": {"payment": "block"},
             "threats": {"user": {"block": 0.93}},
@@ -57,7 +60,7 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
             "threats": {"rules": {"exfiltration.shell": "flag"}},
         },
         "strict": {"request": {"secret": "block"}, "threats": {"rules": {"exfiltration.shell": "block"}}},
-        "permissive": {"request": {"personal": "flag"}},
+        "permissive": {"request": {"EMAIL_ADDRESS": "flag", "PHONE_NUMBER": "flag", "COORDINATES": "flag"}},
     },
     # What it reads was written by others: documents and tool results are where the attacks come from.
     "rag_system": {

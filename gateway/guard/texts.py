@@ -24,7 +24,7 @@ Classify = Callable[[Path, str], Nature]
 
 _EDGE = 200  # Characters of a long part's ends that are read together with its neighbours.
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-_MEANING = {"n": "\n", "t": "\t", "r": "\r", "b": " ", "f": " "}
+_MEANING = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DEPTH = 3  # JSON in JSON in JSON.
 
@@ -72,21 +72,26 @@ def _said(root: Any, at: Path, classify: Classify, names: AbstractSet[str]) -> I
     left: list[tuple[Any, Path]] = [(root, at)]
     while left:
         node, path = left.pop()
+        key = path[-1]
+        label = f"{key}: " if isinstance(key, str) and key not in names and path != at else ""
+        if isinstance(node, str):
+            if classify(path, node) != "keep":
+                yield label + unescaped(node)
+            continue
+        letters = _numbers(node)
+        if label or letters:
+            yield label + letters
         if isinstance(node, dict):
             left += [(value, (*path, key)) for key, value in reversed(node.items())]
-            continue
-        if isinstance(node, list):
-            if node and all(type(each) is int for each in node):
-                yield " ".join(map(str, node))  # Letters can be written as numbers.
-            else:
-                left += [(value, (*path, index)) for index, value in reversed([*enumerate(node)])]
-            continue
-        key = path[-1]
-        label = f"{key}: " if isinstance(key, str) and key not in names else ""
-        if isinstance(node, str) and classify(path, node) != "keep":
-            yield label + unescaped(node)
-        elif label:
-            yield label
+        elif isinstance(node, list) and not letters:
+            left += [(value, (*path, index)) for index, value in reversed([*enumerate(node)])]
+
+
+def _numbers(node: Any) -> str:
+    """Letters can be written as numbers."""
+    if isinstance(node, list) and node and all(type(each) is int for each in node):
+        return " ".join(map(str, node))
+    return ""
 
 
 def unescaped(text: str) -> str:

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from gateway.access.keys import Caller, identify
 from gateway.chat import written
-from gateway.conversation import ChatRequest, Sourced
+from gateway.conversation import ChatRequest
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.dialects.reading import json_object, typed
 from gateway.errors import PolicyViolation
@@ -121,7 +121,7 @@ async def _verdict(
     call.policy, call.format = protection.policy.name, protection.policy.format
     parts = OPENAI_CHAT.sources(body)
     if direction == "output":
-        parts = (Sourced("document", path, value) for _, path, value in parts)
+        parts = (part._replace(source="document") for part in parts)
     began_at = perf_counter()
     found = await guarding.threats(
         gateway, call, protection, parts, OPENAI_CHAT, tools=OPENAI_CHAT.tool_names(body)
