@@ -117,6 +117,8 @@ def _resolved(match: re.Match[str]) -> str:
 
 def seams(run: list[Passage]) -> Iterator[Passage]:
     """Neighbours read as one: short ones whole, of long ones the ends. Linear in what they hold."""
+    if len(run) < 2:
+        return
     joined: list[Passage] = []
     for passage in run:
         if len(passage.text) <= 2 * _EDGE:
