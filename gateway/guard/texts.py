@@ -5,8 +5,9 @@ A tree is read as one text, its keys with it. JSON is read as what it says: `\\u
 of one source that follow each other are read together too, because a model reads them so: an order may be
 cut anywhere between two parts.
 
-A tool's definition speaks of sending, paying and deleting by nature, and orders the model about. So it is
-refused for what refuses a user's words, and only flagged for what refuses a document.
+A tool's definition speaks of sending, paying and deleting by nature, and orders the model about; metadata is
+names and numbers. So what stands aside of the conversation is refused for what refuses a user's words, and
+only flagged for what refuses a document.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Passage(NamedTuple):
 def passages(parts: Iterable[Sourced], classify: Classify, names: AbstractSet[str]) -> Iterator[Passage]:
     """What is to be judged. `names` are the dialect's own keys, which say nothing."""
     run: list[Passage] = []
-    for source, path, value, defines in parts:
+    for source, path, value, aside in parts:
         if run and run[0].source != source:
             yield from seams(run)
             run = []
@@ -59,7 +60,7 @@ def passages(parts: Iterable[Sourced], classify: Classify, names: AbstractSet[st
         if not text or text.isspace():
             continue
         plain = unescaped(text)
-        if defines:
+        if aside:
             yield Passage("user", path, plain, False)
             yield Passage(source, path, plain, False, mild=True)
         elif not isinstance(value, str):

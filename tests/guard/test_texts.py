@@ -96,6 +96,6 @@ def test_what_is_read_together_is_linear(lengths: list[int]) -> None:
     assert sum(len(each.text) for each in found) <= 4 * (sum(lengths) + len(lengths))
 
 
-def test_a_definition_is_read_as_a_users_words_and_mildly_as_a_document() -> None:
-    found = read(Sourced("document", ("tools", 0), {"a": "b"}, defines=True))
+def test_what_stands_aside_is_read_as_a_users_words_and_mildly_as_a_document() -> None:
+    found = read(Sourced("document", ("tools", 0), {"a": "b"}, aside=True))
     assert [(each.source, each.mild) for each in found] == [("user", False), ("document", True)]
