@@ -59,8 +59,8 @@ def gemini(*contents: dict[str, Any], **more: Any) -> tuple[str, dict[str, Any]]
     return "/v1beta/models/sim:echo:generateContent", {"contents": [*contents], **more}
 
 
-HI = {"role": "user", "content": "hi"}
-HI_PART = {"role": "user", "parts": [{"text": "hi"}]}
+HI = {"role": "user", "content": "hello"}
+HI_PART = {"role": "user", "parts": [{"text": "hello"}]}
 
 
 def block(text: str) -> dict[str, Any]:
