@@ -15,7 +15,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import accuracy_report, counts, micro, plots, promises, report, results, rounds, scan
+from benchmarks import accuracy_report, counts, guard, micro, plots, promises, report, results, rounds, scan
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.results import Outcome, Run
 from benchmarks.scenarios import QUICK, SCENARIOS, Scenario
@@ -30,6 +30,7 @@ examples:
   python -m benchmarks --scenarios tokens --streams 400 --pace-ms 40
                                                    as many events a second, over four times the streams
   python -m benchmarks scan                        looking for personal data, against the goals
+  python -m benchmarks guard                       a request's whole guard phase, against the goals
   python -m benchmarks micro                       the pure parts alone, in microseconds
   python -m benchmarks counts                      their processor instructions, against the recorded ones
   python -m benchmarks accuracy --data FILE        what is found in labelled text, and what Presidio finds
@@ -49,6 +50,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _counts(console, record=arguments.record)
     if arguments.what == "scan":
         _scan(console)
+        return 0
+    if arguments.what == "guard":
+        _guard(console)
         return 0
     if arguments.what == "accuracy":
         return accuracy_report.run(arguments.data, arguments.presidio, console)
@@ -86,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     names = ", ".join(CANDIDATES)
     parser.add_argument(
-        "what", nargs="?", choices=["proxies", "micro", "counts", "scan", "accuracy"], default="proxies"
+        "what", nargs="?", choices=["proxies", "micro", "counts", "scan", "guard", "accuracy"], default="proxies"
     )
     parser.add_argument(
         "--data", type=Path, default=accuracy_report.DATA, metavar="FILE", help="labelled text, for accuracy"
@@ -209,6 +213,16 @@ def _scan(console: Console) -> None:
         for what, which, took_us, goal in scan.measure():
             status.update(what)
             table.add_row(what, which, f"{took_us:,.1f}", goal)
+    Console().print(table)
+
+
+def _guard(console: Console) -> None:
+    table = Table("what", "which", title="The guard phase of a request")
+    table.add_column("ms", justify="right")
+    table.add_column("goal", justify="right")
+    with console.status("measuring"):
+        for what, which, took_ms, goal in guard.measure():
+            table.add_row(what, which, f"{took_ms:,.3f}", goal)
     Console().print(table)
 
 

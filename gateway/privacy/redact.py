@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import regex
 
-from gateway.chat import Nature, Path
+from gateway.chat import Nature, Path, written
 from gateway.errors import PolicyViolation
 from gateway.privacy import formats
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
@@ -146,7 +146,7 @@ def _redact(
             return value
         action = policy.of(entity)
         if action == "block":
-            place = _written(here, names)
+            place = written(here, names)
             raise PolicyViolation(f"the policy refuses {entity.name}, found in {place}", param=place)
         found[entity.name, action] += 1
         return vault.hide(entity, value, stand_ins)
@@ -184,17 +184,6 @@ def _redact(
 
     walk(body, classify, (), change, rename)
     return found
-
-
-def _written(path: Path, names: AbstractSet[str]) -> str:
-    """The path as a client writes it. A key that is not the dialect's own may be content: it is a star."""
-    place = ""
-    for step in path:
-        if isinstance(step, int):
-            place += f"[{step}]"
-        else:
-            place += f".{step if step in names else '*'}"
-    return place.lstrip(".") or "the body"
 
 
 def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
