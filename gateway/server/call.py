@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
+from gateway.server.admission import Admission, Granted
 from gateway.server.credentials import Authentication
 from gateway.server.models import Reader
 from gateway.server.protection import Protections
@@ -59,7 +60,11 @@ class Upstream(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """The facts of one request, as its phases learn them. Never content."""
+    """The facts of one request, as its phases learn them. Never content.
+
+    `asked` says that a provider was called, `said` how many characters of text it has answered. `granted` is
+    what is still to settle.
+    """
 
     id: str
     started_at: float
@@ -83,6 +88,11 @@ class Call:
     frames: int = 0
     held: int = 0
     usage: Usage | None = None
+    asked: bool = False
+    said: int = 0
+    granted: Granted | None = None
+    cost_usd: float | None = None
+    limits: list[tuple[str, str]] = field(default_factory=list)
     returned: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -96,6 +106,7 @@ class Gateway:
     config: Config
     upstream: Upstream
     protections: Protections
+    admission: Admission
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
     ready: bool = True
