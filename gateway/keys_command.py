@@ -46,6 +46,7 @@ or in ~/.local/state/sluice.
 """
 
 _ITEMS = {"m": "minutes", "h": "hours", "d": "days"}
+_WIDTH_IN_A_PIPE = 200
 _SHOWN_TIME = "%Y-%m-%d %H:%M"
 
 
@@ -170,7 +171,8 @@ async def _list(store: Store, arguments: argparse.Namespace) -> None:
     table = Table("name", "state", "may use", "limits", "budget", "spent", box=None, pad_edge=False)
     for key in keys:
         table.add_row(key.name, _state(key), _grant(key), _limits(key.limits), *_money(key, spent[key.name]))
-    Console(highlight=False).print(table)
+    width = None if sys.stdout.isatty() else _WIDTH_IN_A_PIPE
+    Console(highlight=False, width=width).print(table)
 
 
 async def _revoke(store: Store, arguments: argparse.Namespace) -> None:

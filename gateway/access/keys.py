@@ -147,13 +147,23 @@ def digest_of(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def identify(headers: Mapping[str, str], query: Mapping[str, str], keys: Keyring, now_ms: int = 0) -> Caller:
-    """The caller. Where a key is required, a request without a known one is refused."""
+def identify(
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    keys: Keyring,
+    now_ms: int = 0,
+    *,
+    strict: bool = False,
+) -> Caller:
+    """The caller. Where a key is required, a request without a known one is refused.
+
+    With `strict` a gateway key that is not known is refused anywhere.
+    """
     credentials = list(_credentials(headers, query))
     key = next((found for each in credentials if (found := keys.find(each, now_ms))), None)
-    if keys.required and key is None:
-        if any(map(_is_gateways, credentials)):
-            raise UnknownKey("that gateway key is not known")
+    if key is None and (keys.required or strict) and any(map(_is_gateways, credentials)):
+        raise UnknownKey("that gateway key is not known")
+    if key is None and keys.required:
         raise AuthenticationFailed(f"no gateway key: send one ({PREFIX}…) as Authorization: Bearer")
     own = [headers.get(_PROVIDER_KEY, "").strip(), *credentials]
     credential = next((each for each in own if each and not _is_gateways(each)), None)

@@ -89,14 +89,18 @@ _TABLES = {
 }
 
 
+_TIME = "a time with its zone, such as 2027-01-01T00:00:00Z"
 _IN_TOML = {
+    " | null`": "`",
     "`object`": "a table",
     "`array`": "an array",
     "`str`": "a string",
     "`int`": "a whole number",
     "`float`": "a number",
-    "`datetime` with a timezone component": "a time with its zone, such as 2027-01-01T00:00:00Z",
-    "`datetime`": "a time with its zone, such as 2027-01-01T00:00:00Z",
+    "`datetime` with a timezone component": _TIME,
+    "`datetime`": _TIME,
+    "Invalid RFC3339 encoded datetime": f"expected {_TIME}",
+    "`date`": "a date alone",
     "Object missing required field": "missing option",
     "Expected": "expected",
 }

@@ -102,10 +102,11 @@ class Admission:
 
     async def identify(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Caller:
         """The caller. A key that is not known is looked for in the store: it may be new."""
+        kept = self._config.state is not None
         try:
-            return identify(headers, query, self.keyring, _now_ms())
+            return identify(headers, query, self.keyring, _now_ms(), strict=kept)
         except UnknownKey:
-            if self._config.state is None:
+            if not kept:
                 raise
         try:
             if self._looking is None:  # many who ask together look once
@@ -240,22 +241,27 @@ def _now_ms() -> int:
 
 
 def _refusal(denied: Denied, ask: Ask, now_ms: int) -> SluiceError:
+    """The error. Many programs look for "rate_limit" in its message, which is all that OpenAI's SDK shows."""
     limits, budget = ask.limits, ask.budget
     wait_s = None if denied.retry_ms is None else max(1, ceil(denied.retry_ms / 1000))
     match denied.what:
         case "requests":
             return RateLimited(
-                f"this key may make {limits.requests_per_minute} requests a minute: try again in {wait_s} s",
+                f"rate_limit of this key: {limits.requests_per_minute} requests a minute; "
+                f"try again in {wait_s} s",
                 retry_after_s=wait_s,
             )
         case "tokens":
-            asked = f"this request may cost {ask.estimate.tokens} tokens"
-            allowed = f"this key may use {limits.tokens_per_minute} a minute"
-            hint = f"try again in {wait_s} s" if wait_s else "ask for fewer (max_tokens)"
-            return RateLimited(f"{asked}, {allowed}: {hint}", retry_after_s=wait_s)
+            hint = f"try again in {wait_s} s" if wait_s else "ask for a shorter answer (max_tokens)"
+            return RateLimited(
+                f"rate_limit of this key: {limits.tokens_per_minute} tokens a minute, and this request may "
+                f"cost {ask.estimate.tokens}; {hint}",
+                retry_after_s=wait_s,
+            )
         case "concurrent":
             return RateLimited(
-                f"this key may have {limits.concurrent} requests in progress at a time: wait for one to end",
+                f"rate_limit of this key: {limits.concurrent} requests in progress at a time; "
+                "wait for one to end",
                 retry_after_s=1,
             )
         case "budget_usd" | "budget_tokens":

@@ -24,7 +24,9 @@ _SETTINGS = "generationConfig"  # of Gemini
 
 
 def prompt_tokens(body: dict[str, Any], classify: Classify) -> int:
-    """Tokens of all texts that the provider will read. Images and files are not counted."""
+    """Tokens of all texts that the provider will read, with the names of their fields: a message costs a few
+    tokens beside its text. Images and files are not counted.
+    """
     size = 0
     for _, text in strings(body, classify, ()):
         size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))

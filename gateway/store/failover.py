@@ -69,6 +69,8 @@ class Failover:
                 return
             except StoreAway as error:
                 await self._gone(error)
+                # It may have been done all the same. Less than was reserved must not be taken off twice.
+                shared = replace(shared, estimate=Spent(*map(min, shared.estimate, real)))
         if not alone:
             await self._own.settle(replace(reservation, worker=self._alone, bucket=None), real, now_ms)
         if shared.period is not None:

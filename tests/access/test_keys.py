@@ -167,6 +167,13 @@ def test_a_gateway_that_requires_keys_lets_nobody_in_before_there_is_one() -> No
         identify({}, {}, Keyring([], required=True))
 
 
+def test_an_unknown_key_can_be_refused_even_where_none_is_needed() -> None:
+    assert identify(asked("new"), {}, NONE) == Caller()
+    with pytest.raises(UnknownKey):
+        identify(asked("new"), {}, NONE, strict=True)
+    assert identify({"x-api-key": "sk-own"}, {}, NONE, strict=True) == Caller(None, "sk-own")
+
+
 def test_only_what_looks_like_a_gateway_key_may_be_a_new_one() -> None:
     with pytest.raises(UnknownKey):
         identify(asked("other"), {}, RING)
