@@ -90,7 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     names = ", ".join(CANDIDATES)
     parser.add_argument(
-        "what", nargs="?", choices=["proxies", "micro", "counts", "scan", "guard", "accuracy"], default="proxies"
+        "what",
+        nargs="?",
+        choices=["proxies", "micro", "counts", "scan", "guard", "accuracy"],
+        default="proxies",
     )
     parser.add_argument(
         "--data", type=Path, default=accuracy_report.DATA, metavar="FILE", help="labelled text, for accuracy"

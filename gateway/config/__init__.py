@@ -11,8 +11,9 @@ from __future__ import annotations
 from gateway.config.loopback import is_loopback
 from gateway.config.reading import decode, from_environment, load
 from gateway.config.secret import Secret
+from gateway.config.state import state_of
 from gateway.config.summary import explain
-from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
+from gateway.config.tables import Config, Key, Model, Provider, Server, State, Timeouts
 from gateway.providers.proxies import Proxies
 
 __all__ = [
@@ -23,10 +24,12 @@ __all__ = [
     "Proxies",
     "Secret",
     "Server",
+    "State",
     "Timeouts",
     "decode",
     "explain",
     "from_environment",
     "is_loopback",
     "load",
+    "state_of",
 ]

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gateway.config.mistakes import in_toml, misnamed, mistakes, refuse
 from gateway.config.secret import Secret, resolve
+from gateway.config.state import placed
 from gateway.config.tables import Config, Provider
 from gateway.errors import ConfigError
 from gateway.guard import presets
@@ -56,7 +57,11 @@ def decode(data: dict[str, Any], env: Mapping[str, str], folder: Path) -> Config
         what = in_toml(what)
         hint = f": write [[{place}]]" if what == "expected an array, got a table" else ""
         raise ConfigError(f"{place}: {what}{hint}", param=place) from None
-    config = replace(config, providers=[_placed(each) for each in config.providers])
+    config = replace(
+        config,
+        providers=[_placed(each) for each in config.providers],
+        state=placed(config.state, env, folder, config.keys),
+    )
     refuse(mistakes(config))
     return config
 
@@ -94,7 +99,7 @@ def from_environment(env: Mapping[str, str]) -> Config:
             "nothing to serve: set OPENAI_API_KEY or another provider's usual variable, or write a "
             "configuration file (docs/sluice.example.toml shows one)"
         )
-    config = Config(providers=providers)
+    config = Config(providers=providers, state=placed(None, env, Path()))
     refuse(mistakes(config))
     return config
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
-from gateway.config.tables import Config
+from gateway.config.tables import Config, Key
 
 
 def explain(config: Config) -> str:
@@ -39,13 +39,40 @@ def _explained(config: Config) -> Iterator[str]:
     yield "Who may use it"
     for key in config.keys:
         yield f"  {key.name}: providers {', '.join(key.providers)}; models {', '.join(key.models)}"
-    if config.keys:
+        for line in (_limits(key), _budget(key)):
+            if line:
+                yield f"    {line}"
+        if key.expires is not None:
+            yield f"    until {key.expires.isoformat()}"
+    if config.state is not None:
+        place = "Redis" if config.state.redis is not None else config.state.path
+        yield f"  keys made by `sluice keys create`; these, and what is spent, are kept in {place}"
+    if config.keys or (config.state is not None and not is_loopback(server.host)):
         yield "  not protected by keys: /healthz and /readyz"
     else:
-        yield "  NOT PROTECTED BY KEYS: everyone on this machine, with the provider keys set here."
+        until = " until there is a key" if config.state is not None else ""
+        yield f"  NOT PROTECTED BY KEYS{until}: everyone on this machine, with the provider keys set here."
         yield "  It answers to this machine only, and not to web pages of other hosts."
         yield f"  An SDK that insists on an api_key may send anything that begins {PREFIX}"
     if server.cors_origins:
         yield f"  web pages of {', '.join(server.cors_origins)} may call it from a browser"
     if not is_loopback(server.host):
         yield "  It listens without TLS: put a proxy that speaks TLS before it, or keep the network private."
+
+
+def _limits(key: Key) -> str:
+    limits = {
+        "requests a minute": key.limits.requests_per_minute,
+        "tokens a minute": key.limits.tokens_per_minute,
+        "requests at a time": key.limits.concurrent,
+    }
+    said = ", ".join(f"{limit:,} {what}" for what, limit in limits.items() if limit is not None)
+    return said and f"at most {said}"
+
+
+def _budget(key: Key) -> str:
+    budget = key.budget
+    parts = [f"${budget.usd:,g}"] if budget.usd is not None else []
+    parts += [f"{budget.tokens:,} tokens"] if budget.tokens is not None else []
+    every = "in all" if budget.per == "total" else f"a {budget.per}"
+    return f"may spend {' and '.join(parts)} {every}" if parts else ""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
 
+from gateway.access.budget import Budget
+from gateway.access.limits import Limits
+from gateway.access.prices import Price
 from gateway.config.secret import Secret
 from gateway.guard.policy import Policy
 from gateway.providers import catalog
@@ -76,14 +80,31 @@ class Provider(Table, frozen=True):
 
 
 class Key(Table, frozen=True):
-    """`policies` are those that the key may name, the first one holds where a request names none."""
+    """`policies` are those that the key may name, the first one holds where a request names none.
+
+    From `expires` on it is refused.
+    """
 
     name: str
     secret: Secret
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
     providers: list[str] = field(default_factory=lambda: ["*"])
     models: list[str] = field(default_factory=lambda: ["*"])
     policies: list[str] = field(default_factory=lambda: ["default"])
     may_loosen: bool = False
+    limits: Limits = Limits()
+    budget: Budget = Budget()
+
+    @property
+    def expires_ms(self) -> int | None:
+        return None if self.expires is None else int(self.expires.timestamp() * 1000)
+
+
+class State(Table, frozen=True):
+    """Where what keys have used, and the keys that `sluice keys` makes, are kept: in a folder or in Redis."""
+
+    path: str = ""
+    redis: Secret | None = None
 
 
 class Model(Table, frozen=True):
@@ -108,5 +129,7 @@ class Config(Table, frozen=True):
     server: Server = Server()
     providers: list[Provider] = []
     keys: list[Key] = []
+    prices: list[Price] = []
+    state: State | None = None
     policies: list[Policy] = []
     model: Model | None = None

@@ -80,7 +80,9 @@ async def respond(answering: Answering) -> web.Response:
     else:
         events = await _told(answering, answering.provider.events_of(body))
         body = answering.client.body_of(events, answering.head)
-    return web.Response(body=encode(body), content_type="application/json")
+    encoded = encode(body)
+    call.said = len(encoded)
+    return web.Response(body=encoded, content_type="application/json")
 
 
 async def _told(answering: Answering, said: Sequence[Event]) -> list[Event]:
@@ -195,6 +197,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         for exchange in exchanges:
             exchange.close()
         call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
+        call.said = stream.said
         call.error = stream.error.type if stream.error else None
 
 

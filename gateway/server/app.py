@@ -29,6 +29,7 @@ from gateway.errors import (
     SluiceError,
 )
 from gateway.server import models, routes, telemetry
+from gateway.server.admission import Admission
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
 from gateway.server.credentials import authentications
 from gateway.server.handler import Handler
@@ -52,8 +53,10 @@ def create(config: Config, upstream: Upstream) -> web.Application:
         upstream,
         protections,
         Judge(detector(), protections.floors),
+        Admission(config),
         authentications(config.providers),
     )
+    app.on_startup.append(_open_state)
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close_upstream)
     routes.add(app.router)
@@ -103,8 +106,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         telemetry.report(bug, call.phase, call.id)
         response = _failure(request, InternalError("the gateway failed; its log has the request id"))
     finally:
+        call.asked = call.phase in ("connect", "relay")
         call.phase = "settle"
         call.status = response.status if response is not None else 499
+        await request.app[GATEWAY].admission.settle(call)
         telemetry.settle(call, perf_counter())
     return response
 
@@ -143,7 +148,7 @@ def _admit(request: web.Request) -> None:
     post); both carry the page's own host in one of the two headers.
     """
     config = request.app[GATEWAY].config
-    if config.keys:
+    if request.app[GATEWAY].admission.keyring.required:
         return
     if not is_loopback(_hostname(f"//{request.host}")):
         raise PermissionDenied(
@@ -192,7 +197,7 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
     out["X-Request-ID"] = call.id
     if getattr(request.match_info.handler, "dialect", None) is ANTHROPIC:
         out["request-id"] = call.id  # where its SDK looks
-    for name, value in call.returned:
+    for name, value in (*call.limits, *call.returned):
         out.setdefault(name, value)  # our own Retry-After says the same
     prefix = request.app[GATEWAY].config.server.header_prefix
     if call.provider:
@@ -220,8 +225,13 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
         out["Vary"] = "Origin"
 
 
+async def _open_state(app: web.Application) -> None:
+    await app[GATEWAY].admission.start()
+
+
 async def _close_upstream(app: web.Application) -> None:
     gateway = app[GATEWAY]
+    await gateway.admission.close()
     await gateway.upstream.close()
     if gateway.model is not None:
         await gateway.model.close()

@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
+from gateway.server.admission import Admission, Granted
 from gateway.server.credentials import Authentication
 from gateway.server.judging import Judge
 from gateway.server.models import Reader
@@ -63,6 +64,9 @@ class Call:
     """The facts of one request, as its phases learn them. Never content.
 
     `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
+
+    `asked` says that a provider was called, `said` how many characters of text it has answered. `granted` is
+    what is still to settle.
     """
 
     id: str
@@ -94,6 +98,11 @@ class Call:
     frames: int = 0
     held: int = 0
     usage: Usage | None = None
+    asked: bool = False
+    said: int = 0
+    granted: Granted | None = None
+    cost_usd: float | None = None
+    limits: list[tuple[str, str]] = field(default_factory=list)
     returned: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -108,6 +117,7 @@ class Gateway:
     upstream: Upstream
     protections: Protections
     judge: Judge
+    admission: Admission
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
     ready: bool = True

@@ -4,8 +4,7 @@ receive → identify → parse → authorize → admit → guard → lookup → 
 names in code, logs and metrics. Before the first byte has gone to the client a failure is raised and
 becomes a status; afterwards it is an error event in the client's dialect and the end.
 
-Limits (in `admit`) and the cache (in `lookup`) have their place here and nothing to
-do yet.
+The cache (in `lookup`) has its place here and nothing to do yet.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from gateway.access.keys import Caller, identify
+from gateway.access.keys import Caller
 from gateway.config import Provider
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
@@ -60,7 +59,7 @@ async def _handle(
     gateway, call = request.app[GATEWAY], request[CALL]
 
     call.phase = "identify"
-    caller = identify(request.headers, request.query, gateway.config.keys)
+    caller = await gateway.admission.identify(request.headers, request.query)
     call.key = caller.key.name if caller.key else None
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
@@ -74,6 +73,10 @@ async def _handle(
     call.phase = "authorize"
     provider, model = _authorized(gateway, caller, chat.model, request.match_info.get("provider"))
     call.provider, call.model = provider.name, chat.model
+
+    call.phase = "admit"
+    classify = dialect.classifier(chat.json_output)
+    await gateway.admission.admit(call, caller.key, chat.body, classify, model, free=operation is not None)
 
     call.phase = "guard"
     protection = await gateway.protections.of(request.headers, caller, chat.model, request.path)

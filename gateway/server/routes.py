@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from gateway.access.keys import identify
 from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.anthropic.request import parse_count
 from gateway.dialects.gemini import GEMINI
@@ -72,7 +71,7 @@ async def models(request: web.Request) -> web.Response:
             "display_name": model,
             "created_at": "1970-01-01T00:00:00Z",
         }
-        for model, owner in _listed(request)
+        for model, owner in await _listed(request)
     ]
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {}
     return web.json_response({"object": "list", "data": data, "has_more": False, **ends})
@@ -85,15 +84,15 @@ async def gemini_models(request: web.Request) -> web.Response:
         {
             "models": [
                 {"name": f"models/{model}", "displayName": model, "supportedGenerationMethods": methods}
-                for model, _ in _listed(request)
+                for model, _ in await _listed(request)
             ]
         }
     )
 
 
-def _listed(request: web.Request) -> list[tuple[str, str]]:
+async def _listed(request: web.Request) -> list[tuple[str, str]]:
     """(model, provider) of what the caller may use."""
     config = request.app[GATEWAY].config
-    caller = identify(request.headers, request.query, config.keys)
+    caller = await request.app[GATEWAY].admission.identify(request.headers, request.query)
     providers = catalog.allowed(config.providers, caller.key, request.match_info.get("provider"))
     return catalog.listed(providers, caller.key)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from aiohttp import web
 from msgspec import Struct
 
-from gateway.access.keys import Caller, identify
+from gateway.access.keys import Caller
 from gateway.chat import written
 from gateway.conversation import ChatRequest
 from gateway.dialects.openai_chat import OPENAI_CHAT
@@ -63,7 +63,7 @@ class _Verdict(Struct):
 
 async def guard(request: web.Request) -> web.Response:
     """The verdict on messages as a Chat request has them, and the messages as they would go out."""
-    caller = _caller(request)
+    caller = await _caller(request)
     body = json_object(await request.read())
     asked = typed(body, _Guard)
     judged = {name: body[name] for name in ("messages", "tools") if body.get(name) is not None}
@@ -84,7 +84,7 @@ async def guard(request: web.Request) -> web.Response:
 
 async def scan(request: web.Request) -> web.Response:
     """The verdict on one text."""
-    caller = _caller(request)
+    caller = await _caller(request)
     asked = typed(json_object(await request.read()), _Scan)
     body = {"messages": [{"role": "user", "content": asked.content}]}
     direction: _Direction = "input" if asked.type == "prompt" else "output"
@@ -103,10 +103,10 @@ async def scan(request: web.Request) -> web.Response:
     )
 
 
-def _caller(request: web.Request) -> Caller:
+async def _caller(request: web.Request) -> Caller:
     call = request[CALL]
     call.phase = "identify"
-    caller = identify(request.headers, request.query, request.app[GATEWAY].config.keys)
+    caller = await request.app[GATEWAY].admission.identify(request.headers, request.query)
     call.key = caller.key.name if caller.key else None
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     return caller

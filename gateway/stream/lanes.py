@@ -6,7 +6,7 @@ from collections import deque
 
 from msgspec import Struct
 
-from gateway.chat import Event, Path, Text
+from gateway.chat import Event, Lane, Path, Text
 from gateway.privacy.json_run import JsonRun, SniffRun
 from gateway.privacy.model_run import ModelRun
 from gateway.privacy.scanner import TextRun
@@ -73,3 +73,8 @@ class LaneState:
             if waiting.changes is None:
                 waiting.changes = {}
             waiting.changes[piece.path] = "".join(kept)
+
+
+def said_in(lane: Lane, state: LaneState) -> int:
+    """Characters of a lane, none if it says again what another says."""
+    return state.fed if lane.choice >= 0 and lane.position >= 0 else 0

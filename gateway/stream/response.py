@@ -40,7 +40,7 @@ from gateway.privacy.model import ActionOf, Finding
 from gateway.privacy.model_run import ModelRun, Question
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan, TextRun
-from gateway.stream.lanes import LaneState, Run, Waiting
+from gateway.stream.lanes import LaneState, Run, Waiting, said_in
 from gateway.wire.sse import Frame
 
 OVERTAKE_AFTER = 16
@@ -87,6 +87,7 @@ class ResponseStream:
         self._head = head
         self._json_output = json_output
         self._model = model
+        self._said = 0  # in lanes that have ended
         self._unread: list[LaneState] = []  # lanes that have ended, with sentences the model has not read
         self._tickets: dict[int, tuple[LaneState, Question]] = {}
         self._asked = 0
@@ -101,6 +102,11 @@ class ResponseStream:
         self._overtaking = False
         self._choices: set[int] = set()
         self._finished: set[int] = set()
+
+    @property
+    def said(self) -> int:
+        """Characters of text that the provider has said so far, each counted once."""
+        return self._said + sum(said_in(*each) for each in self._lanes.items())
 
     @property
     def keepalive(self) -> bytes:
@@ -225,6 +231,7 @@ class ResponseStream:
 
     def abandon(self, error: SluiceError) -> bytes:
         """As `fail`, but what is held is not decided any more: it is dropped."""
+        self._said = self.said
         self._lanes.clear()
         self._unread.clear()
         self._queue.clear()
@@ -325,6 +332,7 @@ class ResponseStream:
             self._finished.add(event.choice)
         elif type(event) is LaneEnd:
             if state := self._lanes.pop(event.lane, None):
+                self._said += said_in(event.lane, state)
                 self._end_lane(state)
                 self._check()
         elif type(event) is Sealed:
@@ -393,7 +401,9 @@ class ResponseStream:
     def _decide_lanes(self, choice: int | None) -> None:
         """Nothing more comes in the lanes of a choice (or in any)."""
         for lane in [each for each in self._lanes if choice is None or each.choice in (choice, -2 - choice)]:
-            self._end_lane(self._lanes.pop(lane))
+            state = self._lanes.pop(lane)
+            self._said += said_in(lane, state)
+            self._end_lane(state)
 
     def _end_lane(self, state: LaneState) -> None:
         state.settle(state.run.flush())

@@ -19,7 +19,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway import simulator
-from gateway.config import Config, Key, Model, Provider, Proxies, Secret, Server, Timeouts
+from gateway.access.prices import Price
+from gateway.config import Config, Key, Model, Provider, Proxies, Secret, Server, State, Timeouts
 from gateway.guard.policy import Policy
 from gateway.server import app
 from gateway.simulator import Simulator
@@ -240,6 +241,8 @@ async def running(
     timeouts: Timeouts | None = None,
     models: Iterable[str] = ("sim*",),
     keys: Iterable[Key] = (),
+    prices: Iterable[Price] = (),
+    state: State | None = None,
     policies: Iterable[Policy] = (),
     model: Model | None = None,
     others: Iterable[Provider] = (),
@@ -260,6 +263,8 @@ async def running(
         server=Server(port=0, upstream=upstream, **server),
         providers=[provider, *others],
         keys=[*keys],
+        prices=[*prices],
+        state=state,
         policies=[*policies],
         model=model,
     )
