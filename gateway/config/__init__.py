@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from gateway.config.loopback import is_loopback
 from gateway.config.reading import decode, from_environment, load
+from gateway.config.routes import Cache, CircuitBreaker, Retries, Route
 from gateway.config.secret import Secret
 from gateway.config.summary import explain
 from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
 from gateway.providers.proxies import Proxies
 
 __all__ = [
+    "Cache",
+    "CircuitBreaker",
     "Config",
     "Key",
     "Model",
     "Provider",
     "Proxies",
+    "Retries",
+    "Route",
     "Secret",
     "Server",
     "Timeouts",

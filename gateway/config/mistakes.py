@@ -9,9 +9,12 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
-from gateway.config.tables import Config, Key, Model, Provider, Server, Table, Timeouts
+from gateway.config.routes import Cache, CircuitBreaker, Retries, Route, mistakes_of_routes
+from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
 from gateway.privacy import custom
@@ -48,7 +51,7 @@ def misnamed(value: Any, kind: Any, place: str) -> Iterator[_Mistake]:
             yield from misnamed(each, get_args(kind)[0], f"{place}[{at}]")
     elif origin is Literal and isinstance(value, str) and value not in get_args(kind):
         yield place, _instead(value, get_args(kind), "no such choice")
-    elif isinstance(kind, type) and issubclass(kind, Table | Policy) and isinstance(value, dict):
+    elif isinstance(kind, type) and issubclass(kind, Struct) and isinstance(value, dict):
         options = get_type_hints(kind)
         for name, each in value.items():
             below = f"{place}.{name}" if place else name
@@ -74,6 +77,10 @@ _TABLES = {
     "[server]": Server,
     "[[providers]]": Provider,
     "[providers.timeouts]": Timeouts,
+    "[providers.retries]": Retries,
+    "[providers.breaker]": CircuitBreaker,
+    "[[routes]]": Route,
+    "[cache]": Cache,
     "[[keys]]": Key,
     "[[policies]]": Policy,
     "[model]": Model,
@@ -120,6 +127,7 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
     names = [each.name for each in config.providers]
     policies = ["default", *(each.name for each in config.policies)]
     yield from _twice("providers", "name", names)
+    yield from mistakes_of_routes(config.routes, names)
     for at, key in enumerate(config.keys):
         if not key.name.isprintable() or not 0 < len(key.name) <= 64:
             yield f"keys[{at}].name", "must be 1 to 64 printable characters"
@@ -152,8 +160,10 @@ def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
     if provider.kind is not None and catalog.named(provider.kind) is None:
         yield "kind", _instead(provider.kind, [row.name for row in catalog.ROWS], "no such provider is known")
     yield from _misplaced(provider)
-    if provider.api_key is not None and PREFIX in provider.api_key.reveal().lower():
-        yield "api_key", "this is a gateway key, which a provider must never see"
+    for at, secret in enumerate(provider.keys):
+        if PREFIX in secret.reveal().lower():
+            place = "api_key" if at == 0 and provider.api_key is not None else "api_keys"
+            yield place, "this is a gateway key, which a provider must never see"
     if not provider.models:
         yield "models", 'serves nothing: name a model, or write models = ["*"]'
     if "" in provider.models:

@@ -11,9 +11,11 @@ from aiohttp import web
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
+from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
 from gateway.server.models import Reader
 from gateway.server.protection import Protections
+from gateway.server.standing import Standing
 from gateway.wire.http1 import ResponseHead
 
 
@@ -59,7 +61,13 @@ class Upstream(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """The facts of one request, as its phases learn them. Never content."""
+    """The facts of one request, as its phases learn them. Never content.
+
+    `attempts` counts the requests to providers, `maybe_billed` those of them that failed and that the
+    provider may charge for all the same. `fallback` is the provider that answered, or was asked last, instead
+    of the one first chosen. `cache` is `hit`, `miss` or `bypass`, None without a cache. An answer from the
+    cache has no `usage`: nobody was paid for it.
+    """
 
     id: str
     started_at: float
@@ -83,6 +91,10 @@ class Call:
     frames: int = 0
     held: int = 0
     usage: Usage | None = None
+    attempts: int = 0
+    maybe_billed: int = 0
+    fallback: str | None = None
+    cache: str | None = None
     returned: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -96,6 +108,8 @@ class Gateway:
     config: Config
     upstream: Upstream
     protections: Protections
+    standing: Standing
+    capacity: Capacity
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
     ready: bool = True
