@@ -15,7 +15,7 @@ from gateway.chat import Event
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.dialects.registry import DIALECTS
-from gateway.errors import InternalError, Overloaded, ProviderGarbage, SluiceError
+from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderGarbage, SluiceError
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
 from gateway.server import headers, telemetry
@@ -75,6 +75,9 @@ async def respond(answering: Answering) -> web.Response:
         classify = answering.provider.classifier(chat.json_output)
         if answering.reader is None:
             restore_body(body, classify, scan)
+            if scan.blocked is not None:
+                what = scan.blocked.entity.name
+                raise PolicyViolation(f"the answer holds {what}, which the policy blocks")
         else:
             await restore_whole(body, classify, scan, answering.reader)
         if scan.restored or scan.redacted:

@@ -78,8 +78,11 @@ class Attempts:
         """The request is over; `error` is what ended an answer that had begun."""
         if self._answering is not None:
             self._standing.balance.ended(self._answering.target)
+            breaker = self._breaker(self._answering)
             if error is not None and retry.is_providers_fault(error):
-                self._breaker(self._answering).failed(self._loop.time())
+                breaker.failed(self._loop.time())
+            else:
+                breaker.succeeded()
             self._answering = None
 
     def _ready(self, candidate: Candidate) -> Outgoing:
@@ -127,7 +130,8 @@ class Attempts:
             call.maybe_billed += retry.may_be_billed(failure)
             raise
         now = self._loop.time()
-        breaker.succeeded()
+        if breaker.state(now) != "closed":
+            breaker.succeeded()  # a try: others need not wait for the end of its answer
         balance.answered(candidate.target, now - asked_at, now)
         self._answering = candidate
         return answer

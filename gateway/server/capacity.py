@@ -34,10 +34,10 @@ class Capacity:
         return Place(self)
 
     def take(self, requests: int, memory_bytes: int) -> None:
-        """Raises Overloaded."""
+        """Raises Overloaded. Whoever is alone here may hold what it must, else it could never be served."""
         if self.requests + requests > self._max_requests:
             what = f"{self._max_requests} requests at a time"
-        elif self.memory_bytes + memory_bytes > self._max_memory_bytes and self.memory_bytes:
+        elif self.memory_bytes + memory_bytes > self._max_memory_bytes and self.requests + requests > 1:
             what = "the memory that requests may hold"
         else:
             self.requests += requests
