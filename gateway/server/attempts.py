@@ -30,7 +30,11 @@ class Attempts:
     """`prepare` makes a candidate's request; it raises InvalidRequest for what that one cannot be told."""
 
     def __init__(
-        self, tiers: Sequence[Tier], standing: Standing, call: Call, prepare: Callable[[Candidate], Outgoing]
+        self,
+        tiers: Sequence[Tier],
+        standing: Standing,
+        call: Call,
+        prepare: Callable[[Candidate], Awaitable[Outgoing]],
     ) -> None:
         self.committed = False
         self._tiers = tiers
@@ -55,7 +59,7 @@ class Attempts:
                 candidate, ready_at = waiting.popleft()
                 await asyncio.sleep(max(0.0, ready_at - self._loop.time()))
                 try:
-                    outgoing = self._ready(candidate)
+                    outgoing = await self._ready(candidate)
                 except SluiceError as error:
                     told = _telling(told, error)
                     continue
@@ -85,7 +89,7 @@ class Attempts:
                 breaker.succeeded()
             self._answering = None
 
-    def _ready(self, candidate: Candidate) -> Outgoing:
+    async def _ready(self, candidate: Candidate) -> Outgoing:
         """The candidate's request, if it may be asked now."""
         call, provider = self._call, candidate.provider
         call.phase = "choose"
@@ -94,7 +98,7 @@ class Attempts:
         call.provider, call.model = provider.name, candidate.model
         other = (provider.name, candidate.model) != (self._first.provider.name, self._first.model)
         call.fallback = provider.name if other else None
-        outgoing = self._prepare(candidate)
+        outgoing = await self._prepare(candidate)
         breaker, now = self._breaker(candidate), self._loop.time()
         if not breaker.admits(now):
             raise Overloaded(

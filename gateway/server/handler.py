@@ -21,6 +21,7 @@ from gateway.dialects.dialect import Dialect, Head
 from gateway.privacy.redact import answer_scan, counted, redact_request
 from gateway.server import models, outgoing, routing
 from gateway.server.answer import Answering, respond, stream_answer
+from gateway.server.aside import aside
 from gateway.server.attempts import Attempts
 from gateway.server.call import CALL, GATEWAY
 from gateway.server.capacity import PLACE, read_body
@@ -67,9 +68,9 @@ async def _handle(
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     raw = await read_body(request)
     if operation is None:
-        chat = dialect.parse_request(raw, request.match_info.get("model"), stream)
+        chat = await aside(len(raw), dialect.parse_request, raw, request.match_info.get("model"), stream)
     else:
-        chat = operation.parse(raw)
+        chat = await aside(len(raw), operation.parse, raw)
     call.stream = chat.stream
 
     call.phase = "authorize"
@@ -88,7 +89,9 @@ async def _handle(
     detection = protection.policy.detection
     reader = models.required(gateway.model) if detection != "real-time" else None
     ahead = await look_ahead(chat.body, classify, protection.request, reader)
-    found = redact_request(chat.body, classify, vault, dialect.field_names, protection.request, ahead)
+    found = await aside(
+        len(raw), redact_request, chat.body, classify, vault, dialect.field_names, protection.request, ahead
+    )
     call.entities = counted(found)
     call.detection_s = perf_counter() - began_at
     scan = answer_scan(vault, protection.answer)
@@ -98,9 +101,11 @@ async def _handle(
 
     call.phase = "choose"
 
-    def prepare(candidate: Candidate) -> Outgoing:
-        suffix = operation.suffix if operation is not None else ""
-        return outgoing.prepare(chat, dialect, candidate, caller, request.headers, suffix)
+    suffix = operation.suffix if operation is not None else ""
+
+    async def prepare(candidate: Candidate) -> Outgoing:
+        size = len(raw)
+        return await aside(size, outgoing.prepare, chat, dialect, candidate, caller, request.headers, suffix)
 
     attempts = Attempts(tiers, gateway.standing, call, prepare)
     answering = Answering(

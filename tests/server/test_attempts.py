@@ -79,9 +79,9 @@ async def scripted(*script: bytes) -> AsyncIterator[Scripted]:
                 name.lower(): value
                 for name, _, value in (line.partition(": ") for line in head.split("\r\n"))
             }
-            provider.requests.append(await reader.readexactly(int(headers["content-length"])))
-            provider.keys.append(headers.get("authorization", ""))
-            said = provider.script.pop(0) if len(provider.script) > 1 else provider.script[0]
+            it.requests.append(await reader.readexactly(int(headers["content-length"])))
+            it.keys.append(headers.get("authorization", ""))
+            said = it.script.pop(0) if len(it.script) > 1 else it.script[0]
             if said == RESET:
                 writer.get_extra_info("socket").setsockopt(
                     socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
@@ -94,9 +94,9 @@ async def scripted(*script: bytes) -> AsyncIterator[Scripted]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    provider = Scripted(f"http://127.0.0.1:{port}/v1", [*script])
+    it = Scripted(f"http://127.0.0.1:{port}/v1", [*script])
     async with server:
-        yield provider
+        yield it
 
 
 def nobody() -> str:

@@ -112,7 +112,7 @@ async def test_policies_share_nothing(start: Start) -> None:
 
 async def test_what_changes_the_answer_is_another_question(start: Start) -> None:
     gateway = await start(cache=Cache())
-    bodies = [{}, {"temperature": 0.5}, {"max_tokens": 5}, {"n": 2}]
+    bodies: list[dict[str, Any]] = [{}, {"temperature": 0.5}, {"max_tokens": 5}, {"n": 2}]
     asked = [await gateway.chat("sim:echo", stream=False, **each) for each in bodies]
     asked.append(await ask(gateway, model="simulated/sim:echo"))
     asked.append(await ask(gateway, OpenAI_Beta="x"))
