@@ -148,11 +148,15 @@ class ShuttingDown(SluiceError):
 
 
 class ProviderError(SluiceError):
-    """The provider refused or failed. `extra` keeps what else its error object said."""
+    """The provider refused or failed. `extra` keeps what else its error object said.
+
+    `asked` is False where no request has reached it.
+    """
 
     status = 502
     type = "provider_error"
     source = "provider"
+    asked = True
 
     def __init__(
         self,

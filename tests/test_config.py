@@ -27,6 +27,7 @@ ENV = {
     "SLUICE_SECRET": "s",
     "AZURE_OPENAI_API_KEY": "k",
     "OPENAI_API_KEY": "sk-provider-secret",
+    "OPENAI_API_KEY_2": "sk-second-provider-secret",
     "SLUICE_KEY_CHAT_APP": "sk-sluice-secret",
 }
 

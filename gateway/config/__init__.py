@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from gateway.config.loopback import is_loopback
 from gateway.config.reading import decode, from_environment, load
+from gateway.config.routes import Cache, CircuitBreaker, Retries, Route
 from gateway.config.secret import Secret
 from gateway.config.state import state_of
 from gateway.config.summary import explain
@@ -17,11 +18,15 @@ from gateway.config.tables import Config, Key, Model, Provider, Server, State, T
 from gateway.providers.proxies import Proxies
 
 __all__ = [
+    "Cache",
+    "CircuitBreaker",
     "Config",
     "Key",
     "Model",
     "Provider",
     "Proxies",
+    "Retries",
+    "Route",
     "Secret",
     "Server",
     "State",

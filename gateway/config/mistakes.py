@@ -17,6 +17,7 @@ from gateway.access.keys import PREFIX
 from gateway.access.limits import Limits
 from gateway.access.prices import Price
 from gateway.config.loopback import is_loopback
+from gateway.config.routes import Cache, CircuitBreaker, Retries, Route, mistakes_of_routes
 from gateway.config.tables import Config, Key, Model, Provider, Server, State, Timeouts
 from gateway.errors import ConfigError
 from gateway.guard.limits import SourceLimits, Threats, ToolLimits
@@ -82,6 +83,10 @@ _TABLES = {
     "[server]": Server,
     "[[providers]]": Provider,
     "[providers.timeouts]": Timeouts,
+    "[providers.retries]": Retries,
+    "[providers.breaker]": CircuitBreaker,
+    "[[routes]]": Route,
+    "[cache]": Cache,
     "[[keys]]": Key,
     "[keys.limits]": Limits,
     "[keys.budget]": Budget,
@@ -141,6 +146,7 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
     names = [each.name for each in config.providers]
     policies = ["default", *(each.name for each in config.policies)]
     yield from _twice("providers", "name", names)
+    yield from mistakes_of_routes(config.routes, names)
     for at, key in enumerate(config.keys):
         if not key.name.isprintable() or not 0 < len(key.name) <= 64:
             yield f"keys[{at}].name", "must be 1 to 64 printable characters"
@@ -186,8 +192,10 @@ def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
     if provider.kind is not None and catalog.named(provider.kind) is None:
         yield "kind", _instead(provider.kind, [row.name for row in catalog.ROWS], "no such provider is known")
     yield from _misplaced(provider)
-    if provider.api_key is not None and PREFIX in provider.api_key.reveal().lower():
-        yield "api_key", "this is a gateway key, which a provider must never see"
+    for at, secret in enumerate(provider.keys):
+        if PREFIX in secret.reveal().lower():
+            place = "api_key" if at == 0 and provider.api_key is not None else "api_keys"
+            yield place, "this is a gateway key, which a provider must never see"
     if not provider.models:
         yield "models", 'serves nothing: name a model, or write models = ["*"]'
     if "" in provider.models:

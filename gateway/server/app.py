@@ -31,12 +31,14 @@ from gateway.errors import (
 from gateway.server import models, routes, telemetry
 from gateway.server.admission import Admission
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
+from gateway.server.capacity import Capacity
 from gateway.server.credentials import authentications
 from gateway.server.handler import Handler
 from gateway.server.judging import Judge
 from gateway.server.listener import Runner
 from gateway.server.plain import PlainUpstream
 from gateway.server.protection import Protections
+from gateway.server.standing import Standing
 from gateway.server.upstream import Upstream as DirectUpstream
 
 
@@ -54,6 +56,8 @@ def create(config: Config, upstream: Upstream) -> web.Application:
         protections,
         Judge(detector(), protections.floors),
         Admission(config),
+        Standing(config),
+        Capacity(config.server.max_requests, config.server.max_memory_bytes),
         authentications(config.providers),
     )
     app.on_startup.append(_open_state)
@@ -204,6 +208,12 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
         out[f"{prefix}-Provider"] = call.provider
     if call.model and call.model.isprintable() and call.model.isascii():
         out[f"{prefix}-Model"] = call.model
+    if call.attempts > 1:
+        out[f"{prefix}-Attempts"] = str(call.attempts)
+    if call.maybe_billed:
+        out[f"{prefix}-Maybe-Billed"] = str(call.maybe_billed)
+    if call.cache is not None:
+        out[f"{prefix}-Cache"] = call.cache
     if call.entities is not None:
         out[f"{prefix}-Entities-Detected"] = str(sum(call.entities.values()))
         out[f"{prefix}-Detection-Time-Ms"] = f"{call.detection_s * 1000:.2f}"

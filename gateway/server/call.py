@@ -12,10 +12,12 @@ from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
 from gateway.server.admission import Admission, Granted
+from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
 from gateway.server.judging import Judge
 from gateway.server.models import Reader
 from gateway.server.protection import Protections
+from gateway.server.standing import Standing
 from gateway.wire.http1 import ResponseHead
 
 
@@ -63,10 +65,17 @@ class Upstream(Protocol):
 class Call:
     """The facts of one request, as its phases learn them. Never content.
 
+    `size_bytes` is how long its body was as it came.
+
     `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
 
     `asked` says that a provider was called, `said` how many characters of text it has answered. `granted` is
     what is still to settle.
+
+    `attempts` counts the requests to providers, `maybe_billed` those of them that failed and that the
+    provider may charge for all the same. `fallback` is the provider that answered, or was asked last, instead
+    of the one first chosen. `cache` is `hit`, `miss` or `bypass`, None without a cache. An answer from the
+    cache has no `usage`: nobody was paid for it.
     """
 
     id: str
@@ -76,6 +85,7 @@ class Call:
     provider: str | None = None
     model: str | None = None
     stream: bool = False
+    size_bytes: int = 0
     status: int = 0
     error: str | None = None
     policy: str | None = None
@@ -103,6 +113,10 @@ class Call:
     granted: Granted | None = None
     cost_usd: float | None = None
     limits: list[tuple[str, str]] = field(default_factory=list)
+    attempts: int = 0
+    maybe_billed: int = 0
+    fallback: str | None = None
+    cache: str | None = None
     returned: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -118,6 +132,8 @@ class Gateway:
     protections: Protections
     judge: Judge
     admission: Admission
+    standing: Standing
+    capacity: Capacity
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
     ready: bool = True

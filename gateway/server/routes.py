@@ -13,8 +13,7 @@ from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.anthropic.request import parse_count
 from gateway.dialects.gemini import GEMINI
 from gateway.dialects.registry import DIALECTS
-from gateway.providers import catalog
-from gateway.server import guard_api, verdict_api
+from gateway.server import guard_api, routing, verdict_api
 from gateway.server.call import GATEWAY
 from gateway.server.handler import Operation, endpoint
 
@@ -94,5 +93,4 @@ async def _listed(request: web.Request) -> list[tuple[str, str]]:
     """(model, provider) of what the caller may use."""
     config = request.app[GATEWAY].config
     caller = await request.app[GATEWAY].admission.identify(request.headers, request.query)
-    providers = catalog.allowed(config.providers, caller.key, request.match_info.get("provider"))
-    return catalog.listed(providers, caller.key)
+    return routing.listed(config, caller.key, request.match_info.get("provider"))
