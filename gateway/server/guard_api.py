@@ -96,7 +96,7 @@ async def redact(request: web.Request) -> web.Response:
 
 
 def _caller(request: web.Request) -> Caller:
-    return identify(request.headers, request.query, request.app[GATEWAY].config.keys)
+    return identify(request.headers, request.query, request[GATEWAY].config.keys)
 
 
 def _hash_key(caller: Caller) -> bytes:

@@ -101,7 +101,7 @@ async def gemini_models(request: web.Request) -> web.Response:
 
 def _listed(request: web.Request) -> list[tuple[str, str]]:
     """(model, provider) of what the caller may use."""
-    config = request.app[GATEWAY].config
+    config = request[GATEWAY].config
     caller = identify(request.headers, request.query, config.keys)
     providers = catalog.allowed(config.providers, caller.key, request.match_info.get("provider"))
     return catalog.listed(providers, caller.key)
