@@ -102,9 +102,11 @@ def give(
 
 def try_program(check: Sequence[str]) -> int:
     """Start the program that is installed now with arguments that do no harm; its process id."""
+    # It finds this program where this one was found, whatever the working directory holds.
+    path = os.pathsep.join(each or os.getcwd() for each in sys.path)
     return os.posix_spawn(
         sys.executable,
-        [sys.executable, "-c", _TRIAL, *check],
-        os.environ,
+        [sys.executable, "-P", "-c", _TRIAL, *check],
+        {**os.environ, "PYTHONPATH": path},
         file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
     )

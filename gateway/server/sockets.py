@@ -35,6 +35,7 @@ def opened(fd: int) -> socket.socket:
     except OSError as error:
         raise ConfigError(f"descriptor {fd} was handed over, but is no socket: {error.strerror}") from None
     if not listens or found.type != socket.SOCK_STREAM:
+        found.close()
         raise ConfigError(f"descriptor {fd} was handed over, but does not listen for connections")
     return found
 
@@ -80,7 +81,7 @@ def check(listening: Sequence[socket.socket], config: Config) -> None:
         return
     for each in listening:
         name = each.getsockname()
-        if isinstance(name, tuple) and not is_loopback(name[0]):
+        if isinstance(name, tuple) and not is_loopback(str(name[0])):
             raise ConfigError(
                 f"without [[keys]] only this machine may be served, but {url(each)} was handed over",
                 param="keys",

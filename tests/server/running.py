@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from gateway import simulator
 from gateway.config import Config, Key, Model, Provider, Proxies, Secret, Server, Timeouts
 from gateway.guard.policy import Policy
-from gateway.server import serving
+from gateway.server.serving import start
 from gateway.simulator import Simulator
 
 UpstreamKind = Literal["direct", "plain"]
@@ -263,7 +263,7 @@ async def running(
         policies=[*policies],
         model=model,
     )
-    runner, port = await serving.start(config, Proxies())
+    runner, port = await start(config, Proxies())
     try:
         yield Pair(port, runner, sim)
     finally:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway import simulator
 from tests.server.running import Answer, Connection, asking
-from tests.server.service import Service, begun, configuration, held, service
+from tests.server.service import START_S, Service, begun, configuration, held, service
 
 TEXT = "begun. ended."
 
@@ -122,8 +122,6 @@ async def test_a_changed_file_is_taken_over_by_all_workers_and_a_wrong_one_by_no
         running.signal(signal.SIGHUP)
         await running.says("server.workers is changed, which takes effect at the next restart")
         await running.says("the configuration was taken over")
-        # Each worker answers some of these.
-        await running.until(lambda: True)
         assert [(await running.ask("two")).status for _ in range(8)] == [200] * 8
         assert [(await running.ask("one")).status for _ in range(8)] == [404] * 8
 
@@ -146,7 +144,7 @@ async def test_a_restarted_worker_has_the_configuration_of_the_others(tmp_path: 
 
 async def test_reloads_under_load_fail_no_request(tmp_path: Path) -> None:
     provider = await simulator.start()
-    config = configuration(provider.url, workers=2)
+    config = configuration(provider.url, workers=2, keepalive_after_s=9)
     async with service(config, tmp_path) as running:
         enough = asyncio.Event()
 
@@ -158,7 +156,7 @@ async def test_reloads_under_load_fail_no_request(tmp_path: Path) -> None:
 
         clients = [asyncio.create_task(keep_asking()) for _ in range(8)]
         for time in range(1, 4):
-            running.file.write_text(config + f"\n[providers.timeouts]\nidle_s = {time}0")
+            running.file.write_text(config.replace("_s = 9", f"_s = 9{time}"))
             running.signal(signal.SIGHUP)
             await running.says("the configuration was taken over", times=time)
         enough.set()
@@ -193,6 +191,16 @@ async def test_workers_that_die_at_their_start_end_the_service_with_the_reason(t
     async with service(configuration("http://127.0.0.1:1", more=model), tmp_path, starts=False) as running:
         assert await running.ends() == 2
         assert any("model." in line for line in running.lines), running.lines
+
+
+async def test_workers_that_crash_at_their_start_are_tried_again_and_then_given_up(tmp_path: Path) -> None:
+    broken = "from gateway.server import worker; worker.run = lambda *_: 7"
+    config = configuration("http://127.0.0.1:1")
+    async with service(config, tmp_path, starts=False, before=broken) as running:
+        assert await running.ends() == 1
+        assert running.lines[-1] == (
+            "sluice: workers end before they serve, 5 times now; the last one ended with status 7"
+        )
 
 
 async def test_workers_without_a_supervisor_end(tmp_path: Path) -> None:
@@ -234,3 +242,51 @@ async def test_a_socket_that_others_reach_is_refused_without_keys(tmp_path: Path
         async with service(config, tmp_path, listening=listening, starts=False) as running:
             assert await running.ends() == 2
             assert "without [[keys]] only this machine may be served" in running.lines[-1]
+
+
+async def test_systemd_is_told_what_happens(tmp_path: Path) -> None:
+    name = f"sluice-test-{os.getpid()}-{id(tmp_path)}"
+    env = {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": "400000"}
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"\0{name}")
+        systemd.setblocking(False)
+
+        async def told(what: str) -> str:
+            async with asyncio.timeout(START_S):
+                while what not in (lines := (await loop.sock_recv(systemd, 4096)).decode()):
+                    pass
+            return lines
+
+        async with held() as (_, url), service(configuration(url), tmp_path, env) as running:
+            assert "STATUS=1 of 1 workers serve on http://127.0.0.1:" in await told("READY=1")
+            for _ in range(3):
+                await told("WATCHDOG=1")
+
+            running.file.write_text("")
+            running.signal(signal.SIGHUP)
+            assert "MONOTONIC_USEC=" in await told("RELOADING=1")
+            assert "refused: providers: nothing to serve" in await told("READY=1")
+
+            running.file.write_text(configuration(url, workers=2))
+            running.signal(signal.SIGHUP)
+            await told("RELOADING=1")
+            assert "at the next restart: server.workers" in await told("READY=1")
+
+            running.signal(signal.SIGUSR2)
+            await told("RELOADING=1")
+            assert "STATUS=2 of 2 workers serve" in await told("READY=1")
+
+            running.signal(signal.SIGTERM)
+            assert "EXTEND_TIMEOUT_USEC=" in await told("STOPPING=1")
+            assert await running.ends() == 0
+
+
+async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    haste = "from gateway.server import supervisor; supervisor._HUNG_AFTER_S = 2.5"
+    async with held() as (_, url), service(configuration(url), tmp_path, before=haste) as running:
+        (victim,) = running.workers()
+        os.kill(victim, signal.SIGSTOP)
+        await running.says(f"worker {victim} has not answered")
+        await running.says(f"worker {victim} was ended by SIGKILL")
+        assert text_of(await running.ask("short")) == TEXT
