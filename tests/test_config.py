@@ -34,7 +34,6 @@ SMALLEST = """
 [server]
 host = "127.0.0.1"
 port = 8080
-workers = 1
 
 [[providers]]
 name = "openai"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gateway import config
+from gateway.server.children import SIGNALS
 from tests.conftest import ROOT
 
 UNITS = ROOT / "systemd"
@@ -25,7 +28,12 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 def make(target: str, **variables: object) -> None:
     """As an operator runs it, less the packages that the gateway needs: they are here already."""
-    here = {"BIN": Path(sys.executable).parent, "INTERPRETER": sys.executable, "RUNTIME": "", "REQUIREMENTS": ""}
+    here = {
+        "BIN": Path(sys.executable).parent,
+        "INTERPRETER": sys.executable,
+        "RUNTIME": "",
+        "REQUIREMENTS": "",
+    }
     outcome = run("make", target, *(f"{name}={value}" for name, value in {**here, **variables}.items()))
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
@@ -93,9 +101,27 @@ def test_the_first_configuration_is_sound() -> None:
     assert "ListenStream=127.0.0.1:8080" in (UNITS / "sluice.socket").read_text()
 
 
+def test_the_documented_commands_are_there() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text()
+    for target in set(re.findall(r"^make (\w+)", page, re.MULTILINE)):
+        assert run("make", "-n", target, "RUNTIME=").returncode == 0, target
+    for unit in set(re.findall(r"sluice\.(?:service|socket)", page)):
+        assert (UNITS / unit).exists(), unit
+    for path in set(re.findall(r"/etc/sluice/[\w.]+", page)):
+        assert path in (ROOT / "Makefile").read_text() + (UNITS / "sluice.service").read_text(), path
+    for name in re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page, re.MULTILINE):
+        for each in re.findall(r"\w+", name):
+            assert getattr(signal, f"SIG{each}") in SIGNALS
+
+
 def test_the_container_has_what_the_package_needs() -> None:
     lines = (ROOT / "Containerfile").read_text().splitlines()
-    copied = {word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]}
+    copied = {
+        word
+        for line in lines
+        if line.startswith("COPY ") and "--from" not in line
+        for word in line.split()[1:-1]
+    }
     allowed = {line.removeprefix("!") for line in (ROOT / ".containerignore").read_text().splitlines()}
     assert copied <= allowed
     assert all((ROOT / name).exists() for name in copied)

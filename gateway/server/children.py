@@ -74,7 +74,7 @@ class Child:
 
 
 def fork(body: Callable[[Connection], int], inherited: Iterable[Connection | socket.socket]) -> Child:
-    """A process that runs `body` and ends with what it returns. It closes what it must not have `inherited`."""
+    """A process that runs `body` and ends with its result. It closes what it must not have `inherited`."""
     ours, theirs = Pipe()
     with _from_socket(ours) as control:
         control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _SEND_TIMEOUT)

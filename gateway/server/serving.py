@@ -30,7 +30,7 @@ _LOOK_EVERY_S = 0.05
 async def start(
     config: Config, proxies: Proxies, listening: Sequence[socket.socket] = ()
 ) -> tuple[web.AppRunner, int]:
-    """Listen, on the given sockets or else at the configured address; the runner to clean up, and the port."""
+    """Listen, on these sockets or else at the configured address; the runner to clean up, and the port."""
     app = create(await build(config, proxies))
     # A client that goes away cancels its handler, and with it the provider call.
     runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_LAST_WORDS_S)

@@ -17,7 +17,10 @@ from gateway.server.notify import Notifier
 def systemd(request: pytest.FixtureRequest) -> Iterator[tuple[socket.socket, str]]:
     """Where systemd listens, and what it puts into NOTIFY_SOCKET."""
     # Not pytest's folder: such a path has 108 bytes at most.
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening,
+    ):
         path = str(Path(folder) / "notify")
         listening.bind(path if request.param == "a path" else "\0" + path)
         listening.settimeout(5)
@@ -28,7 +31,10 @@ TOLD: list[tuple[Callable[[Notifier], None], list[str]]] = [
     (lambda notifier: notifier.ready("2 of 2"), ["READY=1", "STATUS=2 of 2"]),
     (lambda notifier: notifier.status("one\ntwo"), ["STATUS=one; two"]),
     (lambda notifier: notifier.alive(), ["WATCHDOG=1"]),
-    (lambda notifier: notifier.stopping("bye", 2.5), ["STOPPING=1", "EXTEND_TIMEOUT_USEC=2500000", "STATUS=bye"]),
+    (
+        lambda notifier: notifier.stopping("bye", 2.5),
+        ["STOPPING=1", "EXTEND_TIMEOUT_USEC=2500000", "STATUS=bye"],
+    ),
 ]
 
 
@@ -47,7 +53,9 @@ def test_a_reload_says_when(systemd: tuple[socket.socket, str]) -> None:
     first, second = listening.recv(4096).decode().split("\n")
     assert first == "RELOADING=1"
     uptime_s = float(Path("/proc/uptime").read_text().split()[0])
-    assert abs(int(second.removeprefix("MONOTONIC_USEC=")) / 1e6 - uptime_s) < 10 * 24 * 3600  # less what it slept
+    assert (
+        abs(int(second.removeprefix("MONOTONIC_USEC=")) / 1e6 - uptime_s) < 10 * 24 * 3600
+    )  # less what it slept
 
 
 @pytest.mark.parametrize("name", ["", "relative", "/nowhere/at/all", "@sluice-nobody-listens-here"])

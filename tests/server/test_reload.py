@@ -41,9 +41,7 @@ class Upstream(Closed):
 
 
 def gateway(model: Closed | None = None, upstream: Upstream | None = None) -> Gateway:
-    return Gateway(
-        CONFIG, cast(Any, upstream or Upstream()), Protections(CONFIG), {}, cast(Any, model)
-    )
+    return Gateway(CONFIG, cast(Any, upstream or Upstream()), Protections(CONFIG), {}, cast(Any, model))
 
 
 async def test_a_gateway_is_closed_behind_its_last_request() -> None:
@@ -106,7 +104,7 @@ async def test_what_outlives_a_configuration_is_taken_over() -> None:
 
 async def test_what_cannot_be_built_changes_nothing(tmp_path: Path) -> None:
     old = await build(CONFIG, Proxies())
-    with pytest.raises(ConfigError, match="cannot be loaded|not installed"):
+    with pytest.raises(ConfigError, match=r"cannot be loaded|not installed"):
         await build(replace(CONFIG, model=Model(kind="spacy", path=str(tmp_path))), Proxies(), old)
     await old.upstream.close()
 

@@ -20,7 +20,11 @@ USER = {"role": "user", "content": "Hello"}
 # Path, request, and the event with which the dialect ends a stream that failed.
 DIALECTS: dict[str, tuple[str, dict[str, Any], bytes]] = {
     "openai_chat": (CHAT, {"model": "held", "stream": True, "messages": [USER]}, b'data: {"error":'),
-    "openai_responses": ("/v1/responses", {"model": "held", "stream": True, "input": "Hello"}, b"event: error"),
+    "openai_responses": (
+        "/v1/responses",
+        {"model": "held", "stream": True, "input": "Hello"},
+        b"event: error",
+    ),
     "anthropic": (
         "/v1/messages",
         {"model": "held", "stream": True, "max_tokens": 9, "messages": [USER]},
@@ -51,7 +55,9 @@ async def pair(upstream: UpstreamKind) -> AsyncIterator[tuple[Pair, Held]]:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-async def test_a_stream_that_takes_too_long_is_told_in_its_dialect(dialect: str, upstream: UpstreamKind) -> None:
+async def test_a_stream_that_takes_too_long_is_told_in_its_dialect(
+    dialect: str, upstream: UpstreamKind
+) -> None:
     path, body, event = DIALECTS[dialect]
     async with pair(upstream) as (here, _), here.connect() as connection:
         connection.request(json.dumps(body).encode(), path)
@@ -118,7 +124,7 @@ async def test_while_draining_a_kept_connection_is_served_once_more_and_then_clo
 
 
 async def test_a_gateway_counts_what_is_under_way() -> None:
-    async with pair("direct") as (here, provider):
+    async with pair("direct") as (here, _):
         current = here.runner.app[CURRENT]
         async with here.connect() as connection:
             connection.request(asking("held"), CHAT)
