@@ -35,7 +35,6 @@ SMALLEST = """
 [server]
 host = "127.0.0.1"
 port = 8080
-workers = 1
 
 [[providers]]
 name = "openai"
@@ -194,7 +193,7 @@ KEY = '[[keys]]\nname = "k"\nsecret = "sk-sluice-k"\n'
         (one('dialect = "openai-chat"'), "providers[0].dialect: no such choice; did you mean openai_chat?"),
         (one(server='port = "80"'), "server.port: expected a whole number, got a string"),
         (one(server="port = 65536"), "server.port: expected a whole number <= 65535"),
-        (one(server="workers = 0"), "server.workers: expected a whole number >= 1"),
+        (one(server="workers = -1"), "server.workers: expected a whole number >= 0"),
         (one("timeouts = {idle_s = nan}"), "providers[0].timeouts.idle_s: expected a number"),
         (one("timeouts = {idle_s = inf}"), "providers[0].timeouts.idle_s: expected a number"),
         (one('models = "*"'), "providers[0].models: expected an array, got a string"),
@@ -347,20 +346,36 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("env:EMPTY", "the environment variable EMPTY is not set"),
         ("env:TWO", "the environment variable TWO must hold one word"),
         ("env:sk-hidden", "env: must be followed by the name"),
-        ("sk-hidden", "a secret is written as env:NAME or file:PATH"),
-        ("", "a secret is written as env:NAME or file:PATH"),
+        ("sk-hidden", "a secret is written as env:NAME, file:PATH or credential:NAME"),
+        ("", "a secret is written as env:NAME, file:PATH or credential:NAME"),
         ("file:none", "the file cannot be read (No such file"),
         ("file:empty", "the file is empty"),
         ("file:.", "the file cannot be read"),
         ("file:bad", "the file cannot be read (not text)"),
+        ("credential:none", "the credential none cannot be read (No such file"),
+        ("credential:empty", "the credential empty is empty"),
+        ("credential:bad", "the credential bad cannot be read (not text)"),
+        ("credential:../bad", "credential: must be followed by the name"),
+        ("credential:..", "credential: must be followed by the name"),
+        ("credential:sk/hidden", "credential: must be followed by the name"),
     ],
 )
 def test_a_secret_that_is_not_there(tmp_path: Path, written: str, said: str) -> None:
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "bad").write_bytes(b"\xff")
-    message = refused(one(f'api_key = "{written}"'), tmp_path, {"EMPTY": "", "TWO": "hidden hidden"})
+    env = {"EMPTY": "", "TWO": "hidden hidden", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    message = refused(one(f'api_key = "{written}"'), tmp_path, env)
     assert message.startswith(f"providers[0].api_key: {said}")
     assert "hidden" not in message
+
+
+def test_a_secret_may_be_a_credential_of_the_service(tmp_path: Path) -> None:
+    (tmp_path / "openai").write_text("sk-test\n")
+    file = tmp_path / "sluice.toml"
+    file.write_text(one('api_key = "credential:openai"'))
+    loaded = config.load(file, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert loaded.providers[0].api_key == Secret("sk-test")
+    assert "there are no credentials here" in refused(one('api_key = "credential:openai"'), tmp_path, {})
 
 
 # --- the laws ---------------------------------------------------------------------------------------------

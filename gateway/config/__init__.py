@@ -2,8 +2,8 @@
 
 `load` and `from_environment` give a `Config` that is whole and consistent, or raise ConfigError with the
 place (`providers[0].base_url`) and what would be right there; `explain` says what a configuration amounts
-to. A secret is read where `env:NAME` or `file:PATH` points and is never shown again, in errors neither.
-Nothing here opens a connection.
+to. A secret is read where `env:NAME`, `file:PATH` or `credential:NAME` points and is never shown again, in
+errors neither. Nothing here opens a connection.
 """
 
 from __future__ import annotations

@@ -38,13 +38,14 @@ class Timeouts(Table, frozen=True):
 class Server(Table, frozen=True):
     """`secret` keys the hashes and lasting ids that the gateway writes; they change with it.
 
-    Without one they change at every start. `max_requests` and `max_memory_bytes` (of bodies and streams, as
-    estimated) bound what a worker takes on at a time; beyond them it answers 503.
+    Without one they change at every start. `workers` is how many processes serve, 0 for one a core; when told
+    to stop, they finish what is under way for `drain_s`. `max_requests` and `max_memory_bytes` (of bodies and
+    streams, as estimated) bound what a worker takes on at a time; beyond them it answers 503.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
-    workers: Annotated[int, Meta(ge=1, le=1024)] = 1
+    workers: Annotated[int, Meta(ge=0, le=1024)] = 0
     header_prefix: str = "X-Sluice"
     cors_origins: list[str] = []
     max_body_bytes: Annotated[int, Meta(ge=1)] = 32 << 20
@@ -52,6 +53,7 @@ class Server(Table, frozen=True):
     max_memory_bytes: Annotated[int, Meta(ge=1 << 20)] = 1 << 30
     upstream: Literal["direct", "plain"] = "direct"
     keepalive_after_s: Seconds = 15.0
+    drain_s: Annotated[float, Meta(ge=0, le=86_400)] = 25.0
     secret: Secret | None = None
 
 

@@ -122,9 +122,10 @@ class Call:
 
 @dataclass(slots=True)
 class Gateway:
-    """What every request needs and none changes.
+    """What every request needs and none changes: a configuration, and what was made of it.
 
-    `authentications` are those of providers whose credentials must be fetched, by the provider's name.
+    A request keeps the one that was in force when it came. `authentications` are those of providers whose
+    credentials must be fetched, by the provider's name; `in_flight` counts the requests that keep this one.
     """
 
     config: Config
@@ -136,8 +137,8 @@ class Gateway:
     capacity: Capacity
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
-    ready: bool = True
+    in_flight: int = 0
 
 
-GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway")
+GATEWAY = web.RequestKey("gateway", Gateway)
 CALL = web.RequestKey("call", Call)

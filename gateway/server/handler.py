@@ -57,7 +57,7 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
 async def _handle(
     request: web.Request, dialect: Dialect, stream: bool | None, operation: Operation | None
 ) -> web.StreamResponse:
-    gateway, call = request.app[GATEWAY], request[CALL]
+    gateway, call = request[GATEWAY], request[CALL]
 
     call.phase = "identify"
     caller = await gateway.admission.identify(request.headers, request.query)

@@ -91,6 +91,6 @@ async def gemini_models(request: web.Request) -> web.Response:
 
 async def _listed(request: web.Request) -> list[tuple[str, str]]:
     """(model, provider) of what the caller may use."""
-    config = request.app[GATEWAY].config
-    caller = await request.app[GATEWAY].admission.identify(request.headers, request.query)
+    config = request[GATEWAY].config
+    caller = await request[GATEWAY].admission.identify(request.headers, request.query)
     return routing.listed(config, caller.key, request.match_info.get("provider"))

@@ -36,7 +36,7 @@ from gateway.config import (
     Timeouts,
 )
 from gateway.guard.policy import Policy
-from gateway.server import app
+from gateway.server.serving import start
 from gateway.simulator import Simulator
 
 UpstreamKind = Literal["direct", "plain"]
@@ -294,7 +294,7 @@ async def running(
         policies=[*policies],
         model=model,
     )
-    runner, port = await app.start(config, Proxies())
+    runner, port = await start(config, Proxies())
     try:
         yield Pair(port, runner, sim)
     finally:
