@@ -11,9 +11,9 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import ceil
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from msgspec import Struct
 from gateway.access import budget as budgets
 from gateway.access.account import Admitted, Ask, Denied, Left, Reservation, has_budget
 from gateway.access.budget import NANO, Spent
-from gateway.access.keys import Caller, Key, Keyring, UnknownKey, identify
+from gateway.access.keys import Caller, Key, Keyring, StoredKey, UnknownKey, identify
 from gateway.access.limits import Limits
 from gateway.access.prices import Price, cost_nano_usd, price_of
 from gateway.chat import Usage
@@ -57,28 +57,40 @@ class Granted(Struct, frozen=True):
 
 
 class Admission:
-    """The keys of a configuration and of the store, and what they may still use."""
+    """The keys of a configuration and of the store, and what they may still use.
+
+    It lasts as long as the process: another configuration is taken on, but for its state.
+    """
 
     def __init__(self, config: Config) -> None:
-        self._config = config
-        self._worker = f"{os.getpid()}-{secrets.token_hex(6)}"
-        self.store = Failover(MemoryStore(), self._worker)
+        self.store = Failover(MemoryStore(), "")
+        self._state = config.state
+        self._stored: list[StoredKey] = []
         self._version: int | None = None
         self._looking: asyncio.Task[None] | None = None
         self._tending: asyncio.Task[None] | None = None
-        self._closed_to_strangers = not is_loopback(config.server.host)
-        self.keyring = Keyring(config.keys, required=self._closed_to_strangers)
-        self._prices = lru_cache(1024)(self._price)
+        self.take(config)
+
+    def take(self, config: Config) -> None:
+        """From now on the keys and prices of this configuration count."""
+        self._config = config
+        configured = {key.name for key in config.keys}
+        self.keyring = Keyring(
+            config.keys,
+            [key for key in self._stored if key.name not in configured],
+            required=not is_loopback(config.server.host),
+        )
+        self._prices = lru_cache(1024)(partial(_price, config.prices))
 
     async def start(self) -> None:
         """Open the store and read its keys. Raises ConfigError if it is a folder that cannot be used."""
-        state = self._config.state
-        if state is not None:
-            self.store = Failover(opened(state), self._worker)
+        # Not sooner: a process that was forked must have a name and a connection of its own.
+        worker = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self.store = Failover(MemoryStore() if self._state is None else opened(self._state), worker)
+        if self._state is not None:
             with suppress(StoreAway):
                 await self._look()
-        if state is not None or any(is_limited(key) for key in self._config.keys):
-            self._tending = asyncio.create_task(self._tend())
+        self._tending = asyncio.create_task(self._tend())
 
     async def close(self) -> None:
         if self._tending is not None:
@@ -91,7 +103,7 @@ class Admission:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             try:
-                if self._config.state is not None:
+                if self._state is not None:
                     with suppress(StoreAway):
                         await self._look()
                 await self.store.tend()
@@ -102,7 +114,7 @@ class Admission:
 
     async def identify(self, headers: Mapping[str, str], query: Mapping[str, str]) -> Caller:
         """The caller. A key that is not known is looked for in the store: it may be new."""
-        kept = self._config.state is not None
+        kept = self._state is not None
         try:
             return identify(headers, query, self.keyring, _now_ms(), strict=kept)
         except UnknownKey:
@@ -129,10 +141,8 @@ class Admission:
         """Take up the keys of the store, if any has changed."""
         found = await self.store.keys(self._version)
         if found is not None:
-            self._version = found.version
-            configured = {key.name for key in self._config.keys}
-            stored = [key for key in found.keys if key.name not in configured]
-            self.keyring = Keyring(self._config.keys, stored, required=self._closed_to_strangers)
+            self._version, self._stored = found.version, list(found.keys)
+            self.take(self._config)
 
     # --- admit --------------------------------------------------------------------------------------------
 
@@ -168,7 +178,7 @@ class Admission:
         cost = cost_nano_usd(price, prompt, output) if price else 0
         ask = Ask(
             key.name,
-            self._worker,
+            self.store.worker,
             key.limits,
             key.budget,
             Spent(cost, prompt + output),
@@ -183,9 +193,6 @@ class Admission:
             raise _refusal(outcome, ask, now_ms)
         call.granted = Granted(outcome.reservation, prompt, price, free)
         call.limits = _headers(outcome)
-
-    def _price(self, provider: str, model: str) -> Price | None:
-        return price_of(provider, model, self._config.prices)
 
     # --- settle -------------------------------------------------------------------------------------------
 
@@ -227,6 +234,10 @@ def is_limited(key: Key) -> bool:
 
 
 _UNLIMITED = Limits()
+
+
+def _price(own: Sequence[Price], provider: str, model: str) -> Price | None:
+    return price_of(provider, model, own)
 
 
 def _cost(price: Price, usage: Usage) -> int:

@@ -11,6 +11,7 @@ import anthropic
 import openai
 import pytest
 from aiohttp import web
+from msgspec.structs import replace
 
 from gateway.access.budget import Budget, Spent
 from gateway.access.limits import Limits
@@ -136,11 +137,20 @@ async def test_a_key_without_limits_does_not_touch_the_store(
 ) -> None:
     pair = await start(keys=[key()])
     store = store_of(pair)
-    for name in ("admit", "settle", "keys", "spent", "tend"):
+    for name in ("admit", "settle", "keys", "spent"):
         monkeypatch.setattr(store, name, None)
     answer = await asked(pair)
     assert answer.status == 200
     assert not [name for name in answer.headers if name.lower().startswith("x-ratelimit")]
+
+
+async def test_another_configuration_keeps_what_was_counted(start: Start) -> None:
+    pair = await start(keys=[key(Limits(requests_per_minute=2))])
+    await asked(pair)
+    gateway = pair.runner.app[GATEWAY]
+    gateway.config = replace(gateway.config, keys=[key(Limits(requests_per_minute=3))])
+    gateway.admission.take(gateway.config)
+    assert (await asked(pair)).headers["X-RateLimit-Remaining-Requests"] == "1"
 
 
 # --- budgets ----------------------------------------------------------------------------------------------
