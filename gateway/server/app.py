@@ -93,9 +93,11 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         call.asked = call.phase in ("connect", "relay")
         call.phase = "settle"
         call.status = response.status if response is not None else 499
-        await request.app[GATEWAY].admission.settle(call)
-        telemetry.settle(call, perf_counter())
-        current.leave(gateway)
+        try:
+            await gateway.admission.settle(call)
+        finally:
+            telemetry.settle(call, perf_counter())
+            current.leave(gateway)
     return response
 
 

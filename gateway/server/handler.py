@@ -47,7 +47,7 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        with request.app[GATEWAY].capacity.place() as request[PLACE]:
+        with request[GATEWAY].capacity.place() as request[PLACE]:
             return await _handle(request, dialect, stream, operation)
 
     handle.dialect = dialect  # type: ignore[attr-defined]  # whoever writes an error needs it

@@ -13,11 +13,16 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from gateway.config import Config, Proxies
+from gateway.config.weights import detector
 from gateway.server import models
+from gateway.server.admission import Admission
 from gateway.server.call import Gateway, Upstream
+from gateway.server.capacity import Capacity
 from gateway.server.credentials import authentications
+from gateway.server.judging import Judge
 from gateway.server.plain import PlainUpstream
 from gateway.server.protection import Protections
+from gateway.server.standing import Standing
 from gateway.server.upstream import Upstream as DirectUpstream
 
 # Options of [server] that are built into the sockets and processes of a running service.
@@ -31,8 +36,8 @@ def upstream_for(config: Config, proxies: Proxies) -> Upstream:
 async def build(config: Config, proxies: Proxies, before: Gateway | None = None) -> Gateway:
     """Everything that a request needs. Raises ConfigError, and then nothing has changed.
 
-    What outlives a configuration is taken over from the gateway `before`: connections to providers, and a
-    model whose options are the same.
+    What outlives a configuration is taken over from the gateway `before`: connections to providers, what keys
+    have used, and where their options are the same, the model and what is known of providers.
     """
     # A policy that nobody has compiled yet takes a second, for which no stream shall wait.
     protections = await asyncio.to_thread(Protections, config)
@@ -41,15 +46,37 @@ async def build(config: Config, proxies: Proxies, before: Gateway | None = None)
         model = before.model
     else:
         model = await models.load(config.model) if config.model is not None else None
-    upstream = upstream_for(config, proxies) if before is None else before.upstream
-    return Gateway(config, upstream, protections, credentials, model)
+    judge = Judge(detector(), protections.floors)
+    if before is None:
+        upstream, standing = upstream_for(config, proxies), Standing(config)
+        admission = Admission(config)
+        await admission.start()
+    else:
+        upstream, admission = before.upstream, before.admission
+        standing = before.standing if _knows(before.config) == _knows(config) else Standing(config)
+    if before is not None and _holds(before.config) == _holds(config):
+        capacity = before.capacity
+    else:
+        capacity = Capacity(*_holds(config))
+    return Gateway(config, upstream, protections, judge, admission, standing, capacity, credentials, model)
+
+
+def _knows(config: Config) -> object:
+    """What `Standing` is made of."""
+    return config.providers, config.routes, config.cache
+
+
+def _holds(config: Config) -> tuple[int, int]:
+    """What `Capacity` is made of."""
+    return config.server.max_requests, config.server.max_memory_bytes
 
 
 def lasting(old: Config, new: Config) -> tuple[Config, list[str]]:
     """The new configuration as far as a running service can take it on, and the options that it cannot."""
     changed = [name for name in _LASTING if getattr(old.server, name) != getattr(new.server, name)]
     kept = {name: getattr(old.server, name) for name in changed}
-    return replace(new, server=replace(new.server, **kept)), [f"server.{name}" for name in changed]
+    told = [f"server.{name}" for name in changed] + (["state"] if old.state != new.state else [])
+    return replace(new, server=replace(new.server, **kept), state=old.state), told
 
 
 class Current:
@@ -81,6 +108,7 @@ class Current:
     def replace(self, gateway: Gateway) -> None:
         """New requests get this one."""
         before, self.gateway = self.gateway, gateway
+        gateway.admission.take(gateway.config)
         self._replaced.append(before)
         if not before.in_flight:
             self.discard(before)
@@ -102,6 +130,7 @@ class Current:
         """Close everything, whoever uses it."""
         await asyncio.gather(*self._closing)
         await self.gateway.upstream.close()
+        await self.gateway.admission.close()
         for model in {id(each.model): each.model for each in (*self._replaced, self.gateway)}.values():
             if model is not None:
                 await model.close()

@@ -106,7 +106,7 @@ async def scan(request: web.Request) -> web.Response:
 async def _caller(request: web.Request) -> Caller:
     call = request[CALL]
     call.phase = "identify"
-    caller = await request.app[GATEWAY].admission.identify(request.headers, request.query)
+    caller = await request[GATEWAY].admission.identify(request.headers, request.query)
     call.key = caller.key.name if caller.key else None
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     return caller
@@ -115,7 +115,7 @@ async def _caller(request: web.Request) -> Caller:
 async def _verdict(
     request: web.Request, caller: Caller, body: dict[str, Any], direction: _Direction, model: str
 ) -> _Verdict:
-    gateway, call = request.app[GATEWAY], request[CALL]
+    gateway, call = request[GATEWAY], request[CALL]
     call.phase = "guard"
     protection = await gateway.protections.of(request.headers, caller, model, request.path)
     call.policy, call.format = protection.policy.name, protection.policy.format

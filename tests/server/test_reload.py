@@ -14,9 +14,12 @@ from msgspec.structs import replace
 from gateway.config import Config, Model, Provider, Proxies, Server
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
+from gateway.server.admission import Admission
 from gateway.server.call import Gateway
+from gateway.server.capacity import Capacity
 from gateway.server.protection import Protections
 from gateway.server.reload import CURRENT, Current, build, lasting
+from gateway.server.standing import Standing
 from tests.server.running import PATIENCE_S, asking, running, saying
 
 PLAIN = Policy("default", request={"*": "allow"}, answer={"*": "allow"})
@@ -41,7 +44,16 @@ class Upstream(Closed):
 
 
 def gateway(model: Closed | None = None, upstream: Upstream | None = None) -> Gateway:
-    return Gateway(CONFIG, cast(Any, upstream or Upstream()), Protections(CONFIG), {}, cast(Any, model))
+    return Gateway(
+        CONFIG,
+        cast(Any, upstream or Upstream()),
+        Protections(CONFIG),
+        cast(Any, None),
+        Admission(CONFIG),
+        Standing(CONFIG),
+        Capacity(1, 1 << 20),
+        model=cast(Any, model),
+    )
 
 
 async def test_a_gateway_is_closed_behind_its_last_request() -> None:
