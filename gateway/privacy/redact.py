@@ -214,13 +214,19 @@ def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
-    """Make a whole answer safe and whole, in place."""
+    """Make a whole answer safe and whole, in place. Raises PolicyViolation for what the policy blocks."""
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
         edits = edits_of(scan, text, nature, context)
         return apply(text, edits) if edits else text
 
     walk(body, classify, (), change, lambda key, path: change(key, path, "text", ""))
+    _refuse_blocked(scan)
+
+
+def _refuse_blocked(scan: Scan) -> None:
+    if scan.blocked is not None:
+        raise PolicyViolation(f"the answer holds {scan.blocked.entity.name}, which the policy blocks")
 
 
 def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list[ModelRun]:
@@ -239,8 +245,7 @@ def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list
 
 def restore_read(body: Any, classify: Classify, scan: Scan, runs: Iterable[ModelRun]) -> None:
     """Then the changes, in place. Raises PolicyViolation for what the policy blocks."""
-    if scan.blocked is not None:
-        raise PolicyViolation(f"the answer holds {scan.blocked.entity.name}, which the policy blocks")
+    _refuse_blocked(scan)
     following = iter(runs)
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
@@ -250,6 +255,7 @@ def restore_read(body: Any, classify: Classify, scan: Scan, runs: Iterable[Model
         return apply(key, edits_of(scan, key, "text", ""))
 
     walk(body, classify, (), change, rename)
+    _refuse_blocked(scan)
 
 
 def pages_of(body: Any, classify: Classify, policy: Actions | None) -> Iterator[tuple[str, str]]:
