@@ -8,6 +8,7 @@ Nothing here opens a connection.
 
 from __future__ import annotations
 
+from gateway.config.guards import Guard
 from gateway.config.loopback import is_loopback
 from gateway.config.reading import decode, from_environment, load
 from gateway.config.secret import Secret
@@ -17,6 +18,7 @@ from gateway.providers.proxies import Proxies
 
 __all__ = [
     "Config",
+    "Guard",
     "Key",
     "Model",
     "Provider",

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from gateway.config.guards import Guard
 from gateway.config.secret import Secret
 from gateway.guard.policy import Policy
 from gateway.providers import catalog
@@ -110,3 +111,4 @@ class Config(Table, frozen=True):
     keys: list[Key] = []
     policies: list[Policy] = []
     model: Model | None = None
+    guards: list[Guard] = []

@@ -13,11 +13,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.errors import InvalidRequest, PermissionDenied
+from gateway.guard.topics import Topics
 
 Action = Literal["allow", "flag", "redact", "block"]
 Detection = Literal["real-time", "balanced", "thorough"]
 Format = Literal["token", "synthetic", "hash", "mask", "redact"]
 Enforcement = Literal["enforce", "monitor"]
+Hold = Literal["end", "answer"]
 T = TypeVar("T", bound=str)
 
 REVERSIBLE: frozenset[Format] = frozenset({"token", "synthetic"})
@@ -33,6 +35,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     the name of an entity of the policy's own; `allow` are values, and `allow_patterns` what whole values look
     like, that are never redacted.
     `restore_hosts` are hosts into whose URLs values may be restored although the request names none of them.
+    `topics` and `guards` judge the whole request and the whole answer; of the answer, its end waits for the
+    verdict, or with `hold` all of it.
     In `monitor` nothing is changed or refused: findings are logged and counted.
     """
 
@@ -47,6 +51,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     allow: list[str] = []
     allow_patterns: list[str] = []
     restore_hosts: list[str] = []
+    topics: Topics = Topics()
+    guards: list[str] = []
+    hold: Hold = "end"
 
 
 class Wishes(Struct, frozen=True):

@@ -5,6 +5,9 @@ is read as people would: lower case, without invisible characters, look-alike le
 topics are looked for in the user's last turn and in the whole answer. Where `allowed` topics are given, a
 request must be about one of them; an answer need not use their words.
 
+Reading stops after each stretch, so that others can have their turn: `request` and `answer` are generators
+that return the judgements.
+
 These are lists of words. They know no synonyms, no other languages than those they are written in, and no
 irony; a guard or a classifier does (see `checks`).
 """
@@ -12,7 +15,7 @@ irony; a guard or a classifier does (see `checks`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -25,6 +28,8 @@ GREETING_WORDS = 6
 # A turn of no more words may go on with what an earlier turn was about ("and the second one?").
 FOLLOW_UP_WORDS = 20
 OFF_TOPIC = "topic:off_topic"
+_STRETCH = 4096
+Steps = Generator[None, None, list[Judgement]]
 
 
 class Topic(Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,7 +47,7 @@ class Topic(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Topics(Struct, frozen=True, forbid_unknown_fields=True):
-    """`action` is what is done about a forbidden topic, `off_topic` about a request on none of the allowed."""
+    """`action` is what is done about a forbidden topic, `off_topic` where none of the allowed is met."""
 
     forbidden: list[Topic] = []
     allowed: list[Topic] = []
@@ -70,41 +75,54 @@ class Matcher:
         self.on_requests = bool(self._allowed) or any(each.topic.on != "answer" for each in self._forbidden)
         self.on_answers = any(each.topic.on != "request" for each in self._forbidden)
 
-    def request(self, turns: Sequence[str]) -> list[Judgement]:
+    def request(self, turns: Sequence[str]) -> Steps:
         """Of the user's turns of a conversation, the last one last."""
         if not turns:
             return []
-        last = _Text(turns[-1:])
-        found = self._found(last, "answer")
-        if self._allowed and not any(map(last.hits, self._allowed)) and not self._goes_on(last, turns[:-1]):
-            found.append(Judgement(OFF_TOPIC, self._off_topic))
+        last = _Text()
+        yield from last.read(turns[-1:])
+        found = yield from self._found(last, "answer")
+        if self._allowed and not any(map(last.hits, self._allowed)):
+            earlier = _Text()
+            if last.length <= FOLLOW_UP_WORDS:
+                yield from earlier.read(turns[:-1])
+            if last.length > GREETING_WORDS and not any(map(earlier.hits, self._allowed)):
+                found.append(Judgement(OFF_TOPIC, self._off_topic))
         return found
 
-    def answer(self, texts: Iterable[str]) -> list[Judgement]:
+    def answer(self, texts: Iterable[str]) -> Steps:
         """Of everything that an answer says, lane by lane."""
-        return self._found(_Text(list(texts)), "request")
+        text = _Text()
+        yield from text.read(texts)
+        return (yield from self._found(text, "request"))
 
-    def _found(self, text: _Text, other: str) -> list[Judgement]:
-        return [
-            Judgement(f"topic:{each.topic.name}", each.action)
-            for each in self._forbidden
-            if each.topic.on != other and text.hits(each)
-        ]
-
-    def _goes_on(self, last: _Text, earlier: Sequence[str]) -> bool:
-        if last.length <= GREETING_WORDS:
-            return True
-        before = _Text(earlier)
-        return last.length <= FOLLOW_UP_WORDS and any(map(before.hits, self._allowed))
+    def _found(self, text: _Text, other: str) -> Steps:
+        found = []
+        for each in self._forbidden:
+            if each.topic.on != other and text.hits(each):
+                found.append(Judgement(f"topic:{each.topic.name}", each.action))
+            yield
+        return found
 
 
 class _Text:
     """Texts, folded; each is read by itself, and what is hit in any of them counts."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._folded = [fold(text).text for text in texts]
-        self._words = [words(text) for text in self._folded]
-        self._known = frozenset(word for some in self._words for word in some)
+    def __init__(self) -> None:
+        self._folded: list[str] = []
+        self._words: list[list[str]] = []
+        self._known: set[str] = set()
+
+    def read(self, texts: Iterable[str]) -> Iterator[None]:
+        for text in texts:
+            folded, found = [], []
+            for stretch in _stretches(text):
+                folded.append(fold(stretch).text)
+                found += words(folded[-1])
+                yield
+            self._folded.append("".join(folded))
+            self._words.append(found)
+            self._known.update(found)
 
     @property
     def length(self) -> int:
@@ -116,14 +134,24 @@ class _Text:
 
     def _hits(self, topic: _Compiled) -> Iterator[None]:
         """One for each different word or pattern."""
-        firsts = self._known & topic.phrases.keys()
-        for first in firsts:
+        for first in self._known & topic.phrases.keys():
             for phrase in topic.phrases[first]:
                 if len(phrase) == 1 or any(_holds(some, phrase) for some in self._words):
                     yield
         for pattern in topic.patterns:
             if any(map(pattern.search, self._folded)):
                 yield
+
+
+def _stretches(text: str) -> Iterator[str]:
+    """The text, cut where a word ends, if one does."""
+    at = 0
+    while len(text) - at > _STRETCH:
+        end = max(text.rfind(" ", at, at + _STRETCH), text.rfind("\n", at, at + _STRETCH)) + 1
+        end = end if end > at else at + _STRETCH
+        yield text[at:end]
+        at = end
+    yield text[at:]
 
 
 def _holds(text: list[str], phrase: tuple[str, ...]) -> bool:

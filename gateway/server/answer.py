@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 from aiohttp import web
 from msgspec import Struct
 
-from gateway.chat import Event
+from gateway.chat import Event, Lane, Text
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
-from gateway.errors import InternalError, Overloaded, ProviderGarbage, SluiceError
+from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderGarbage, SluiceError
+from gateway.guard.checks import decision, message, told
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
 from gateway.server import headers, telemetry
 from gateway.server.call import Call, Exchange, Gateway
+from gateway.server.checks import AnswerChecks
 from gateway.server.outgoing import Outgoing
 from gateway.server.reading import AnswerReader, read_to_end, restore_whole
-from gateway.server.relay import ReadingRelay, Relay
+from gateway.server.relay import AttendedRelay, Relay
 from gateway.stream import ResponseStream, listened, whole
 from gateway.wire.jsontext import encode, load
 
@@ -40,6 +42,7 @@ class Answering(Struct):
     scan: Scan
     head: Head
     reader: AnswerReader | None = None
+    checks: AnswerChecks | None = None
 
     @property
     def provider(self) -> Dialect:
@@ -69,6 +72,7 @@ async def respond(answering: Answering) -> web.Response:
         exchange.close()
     body = _answer_in(answering, body)
     call.usage = answering.provider.usage_of(body)
+    texts = _texts_of(answering, body)
     if answering.is_same:
         classify = answering.provider.classifier(chat.json_output)
         if answering.reader is None:
@@ -80,7 +84,34 @@ async def respond(answering: Answering) -> web.Response:
     else:
         events = await _told(answering, answering.provider.events_of(body))
         body = answering.client.body_of(events, answering.head)
+    await _judge(answering, texts, body)
     return web.Response(body=encode(body), content_type="application/json")
+
+
+def _texts_of(answering: Answering, body: dict[str, Any]) -> dict[Lane, list[str]]:
+    """What the provider says, lane by lane, for rules that want it whole; before anything is restored."""
+    texts: dict[Lane, list[str]] = {}
+    if answering.checks is not None:
+        for event in answering.provider.events_of(body):
+            if isinstance(event, Text) and event.lane.choice >= 0 and event.lane.position >= 0:
+                texts.setdefault(event.lane, []).append(event.text)
+    return texts
+
+
+async def _judge(answering: Answering, texts: Mapping[Lane, Sequence[str]], body: dict[str, Any]) -> None:
+    """Ask the rules on the whole answer, and tell the client in it. Raises PolicyViolation."""
+    checks = answering.checks
+    if checks is None:
+        return
+    if checks.hold == "nothing":
+        checks.watch(texts)
+        return
+    judgements = answering.call.judgements
+    judgements += (found := await checks.judge(texts))
+    if decision(found) == "block":
+        raise PolicyViolation(message(found, "the answer"))
+    if decision(found) == "flag":
+        body["sluice"] = told(found, checks.request_id)
 
 
 async def _told(answering: Answering, said: Sequence[Event]) -> list[Event]:
@@ -137,7 +168,7 @@ def _restored(answering: Answering, error: SluiceError) -> SluiceError:
 
 async def stream_answer(request: web.Request, answering: Answering) -> web.StreamResponse:
     """Pass the answer on as it comes."""
-    call = answering.call
+    call, reader, checks = answering.call, answering.reader, answering.checks
     keepalive_s = answering.gateway.config.server.keepalive_after_s
     stream = ResponseStream(
         answering.scan,
@@ -146,9 +177,12 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         answering.head,
         json_output=answering.chat.json_output,
         model=answering.reader and answering.reader.action,
+        hold=checks.hold if checks else None,
     )
     loop = asyncio.get_running_loop()
-    relay = ReadingRelay(stream, loop, answering.reader) if answering.reader else Relay(stream, loop)
+    is_attended = reader is not None or (checks is not None and checks.hold != "nothing")
+    attended = AttendedRelay(stream, loop, reader, checks) if is_attended else None
+    relay = attended or Relay(stream, loop)
     response = web.StreamResponse(
         headers={
             "content-type": _stream_type(answering),
@@ -195,6 +229,10 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         for exchange in exchanges:
             exchange.close()
         call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
+        if attended is not None:
+            call.judgements += attended.judgements
+        if checks is not None and checks.hold == "nothing":
+            checks.watch(stream.texts)
         call.error = stream.error.type if stream.error else None
 
 

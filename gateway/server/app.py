@@ -29,6 +29,7 @@ from gateway.errors import (
 )
 from gateway.server import models, routes, telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
+from gateway.server.checks import Checks
 from gateway.server.credentials import authentications
 from gateway.server.handler import Handler
 from gateway.server.listener import Runner
@@ -44,7 +45,9 @@ def create(config: Config, upstream: Upstream) -> web.Application:
         client_max_size=config.server.max_body_bytes,
         handler_args={"access_log": None},
     )
-    app[GATEWAY] = Gateway(config, upstream, Protections(config), authentications(config.providers))
+    app[GATEWAY] = Gateway(
+        config, upstream, Protections(config), Checks(config), authentications(config.providers)
+    )
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close_upstream)
     routes.add(app.router)
@@ -206,6 +209,7 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
 async def _close_upstream(app: web.Application) -> None:
     gateway = app[GATEWAY]
     await gateway.upstream.close()
+    await gateway.checks.close()
     if gateway.model is not None:
         await gateway.model.close()
 
@@ -222,6 +226,7 @@ async def start(config: Config, proxies: Proxies) -> tuple[web.AppRunner, int]:
     model = await models.load(config.model) if config.model is not None else None
     app = create(config, upstream_for(config, proxies))
     app[GATEWAY].model = model
+    await app[GATEWAY].checks.start()
     # A client that goes away cancels its handler, and with it the provider call.
     runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=10.0)
     await runner.setup()

@@ -11,6 +11,8 @@ from aiohttp import web
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
+from gateway.guard.checks import Judgement
+from gateway.server.checks import Checks
 from gateway.server.credentials import Authentication
 from gateway.server.models import Reader
 from gateway.server.protection import Protections
@@ -84,6 +86,7 @@ class Call:
     held: int = 0
     usage: Usage | None = None
     returned: list[tuple[str, str]] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -96,6 +99,7 @@ class Gateway:
     config: Config
     upstream: Upstream
     protections: Protections
+    checks: Checks
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
     ready: bool = True

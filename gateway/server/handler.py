@@ -105,6 +105,7 @@ async def _handle(
         outgoing=sent,
         scan=scan,
         reader=_answer_reader(reader, protection),
+        checks=gateway.checks.on_answer(protection.policy, call.id),
         head=Head(
             call.id,
             chat.model,
