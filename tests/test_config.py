@@ -23,6 +23,7 @@ from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "docs" / "sluice.example.toml"
 ENV = {
+    "ACME_SECRET": "s",
     "ANTHROPIC_API_KEY": "k",
     "SLUICE_SECRET": "s",
     "AZURE_OPENAI_API_KEY": "k",

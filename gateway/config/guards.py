@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from gateway.config.secret import Secret
 from gateway.guard.checks import Decision
 from gateway.guard.policy import Policy
+from gateway.guard.topics import Subject
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -85,7 +86,11 @@ def unknown_guards(policy: Policy, guards: list[Guard]) -> Iterator[tuple[str, s
 
 def mistakes_of_topics(policy: Policy) -> Iterator[tuple[str, str]]:
     topics = policy.topics
-    for kind, some in (("forbidden", topics.forbidden), ("allowed", topics.allowed)):
+    kinds: list[tuple[str, Sequence[Subject]]] = [
+        ("forbidden", topics.forbidden),
+        ("allowed", topics.allowed),
+    ]
+    for kind, some in kinds:
         for at, topic in enumerate(some):
             place = f"topics.{kind}[{at}]"
             if not topic.name.replace("_", "").replace("-", "").isalnum() or len(topic.name) > 64:
@@ -97,8 +102,6 @@ def mistakes_of_topics(policy: Policy) -> Iterator[tuple[str, str]]:
                     f"{place}.threshold",
                     "must be from 1 to the number of words and patterns, since each counts once",
                 )
-            if kind == "allowed" and topic.action is not None:
-                yield f"{place}.action", "is for forbidden topics; see topics.off_topic"
 
 
 def _is_url(url: str) -> bool:

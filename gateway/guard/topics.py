@@ -32,16 +32,20 @@ _STRETCH = 4096
 Steps = Generator[None, None, list[Judgement]]
 
 
-class Topic(Struct, frozen=True, forbid_unknown_fields=True):
-    """`words` are words and phrases, whole and in any case; `patterns` regular expressions.
-
-    Without an `action` of its own a topic has that of its table.
+class Subject(Struct, frozen=True, forbid_unknown_fields=True):
+    """What can be talked about. `words` are words and phrases, whole and in any case; `patterns` regular
+    expressions.
     """
 
     name: str
     words: list[str] = []
     patterns: list[str] = []
     threshold: int = 1
+
+
+class Topic(Subject, frozen=True, forbid_unknown_fields=True):
+    """What must not be. Without an `action` of its own a topic has that of its table."""
+
     action: Decision | None = None
     on: Literal["request", "answer", "both"] = "both"
 
@@ -50,14 +54,16 @@ class Topics(Struct, frozen=True, forbid_unknown_fields=True):
     """`action` is what is done about a forbidden topic, `off_topic` where none of the allowed is met."""
 
     forbidden: list[Topic] = []
-    allowed: list[Topic] = []
+    allowed: list[Subject] = []
     action: Decision = "block"
     off_topic: Decision = "block"
 
 
 class _Compiled(Struct, frozen=True):
-    topic: Topic
+    rule: str
+    threshold: int
     action: Decision
+    on: Literal["request", "answer", "both"]
     phrases: Mapping[str, tuple[tuple[str, ...], ...]]  # by their first word
     patterns: tuple[re.Pattern[str], ...]
 
@@ -69,11 +75,13 @@ class Matcher:
     """
 
     def __init__(self, topics: Topics, tame: Callable[[str, str], str]) -> None:
-        self._forbidden = [_compiled(each, topics.action, tame) for each in topics.forbidden]
-        self._allowed = [_compiled(each, "allow", tame) for each in topics.allowed]
+        self._forbidden = [
+            _compiled(each, tame, each.action or topics.action, each.on) for each in topics.forbidden
+        ]
+        self._allowed = [_compiled(each, tame) for each in topics.allowed]
         self._off_topic = topics.off_topic
-        self.on_requests = bool(self._allowed) or any(each.topic.on != "answer" for each in self._forbidden)
-        self.on_answers = any(each.topic.on != "request" for each in self._forbidden)
+        self.on_requests = bool(self._allowed) or any(each.on != "answer" for each in self._forbidden)
+        self.on_answers = any(each.on != "request" for each in self._forbidden)
 
     def request(self, turns: Sequence[str]) -> Steps:
         """Of the user's turns of a conversation, the last one last."""
@@ -99,8 +107,8 @@ class Matcher:
     def _found(self, text: _Text, other: str) -> Steps:
         found = []
         for each in self._forbidden:
-            if each.topic.on != other and text.hits(each):
-                found.append(Judgement(f"topic:{each.topic.name}", each.action))
+            if each.on != other and text.hits(each):
+                found.append(Judgement(each.rule, each.action))
             yield
         return found
 
@@ -129,8 +137,7 @@ class _Text:
         return sum(map(len, self._words))
 
     def hits(self, topic: _Compiled) -> bool:
-        needed = topic.topic.threshold
-        return any(number >= needed for number, _ in enumerate(self._hits(topic), 1))
+        return any(number >= topic.threshold for number, _ in enumerate(self._hits(topic), 1))
 
     def _hits(self, topic: _Compiled) -> Iterator[None]:
         """One for each different word or pattern."""
@@ -165,7 +172,12 @@ def _holds(text: list[str], phrase: tuple[str, ...]) -> bool:
         return False
 
 
-def _compiled(topic: Topic, action: Decision, tame: Callable[[str, str], str]) -> _Compiled:
+def _compiled(
+    topic: Subject,
+    tame: Callable[[str, str], str],
+    action: Decision = "allow",
+    on: Literal["request", "answer", "both"] = "both",
+) -> _Compiled:
     by_first: dict[str, set[tuple[str, ...]]] = {}
     for written in topic.words:
         if phrase := tuple(words(fold(written).text)):
@@ -173,4 +185,4 @@ def _compiled(topic: Topic, action: Decision, tame: Callable[[str, str], str]) -
     # Texts are folded to lower case before a pattern sees them.
     patterns = tuple(re.compile(tame(topic.name, each), re.IGNORECASE) for each in topic.patterns)
     phrases = {first: tuple(sorted(some)) for first, some in by_first.items()}
-    return _Compiled(topic, topic.action or action, phrases, patterns)
+    return _Compiled(f"topic:{topic.name}", topic.threshold, action, on, phrases, patterns)

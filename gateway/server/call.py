@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
@@ -12,11 +12,13 @@ from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
 from gateway.guard.checks import Judgement
-from gateway.server.checks import Checks
 from gateway.server.credentials import Authentication
 from gateway.server.models import Reader
 from gateway.server.protection import Protections
 from gateway.wire.http1 import ResponseHead
+
+if TYPE_CHECKING:  # it reports what goes wrong, and who reports knows calls
+    from gateway.server.checks import Checks
 
 
 class Sink(Protocol):
