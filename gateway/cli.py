@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import uvloop
 
-from gateway import __version__, scan_command
+from gateway import __version__, guard_command, scan_command
 from gateway.config import Config, Proxies, explain, from_environment, load
 from gateway.errors import ConfigError
 
@@ -22,6 +22,7 @@ examples:
   sluice serve --config sluice.toml    the same, as the file says
   sluice check sluice.toml             is the file right, and what does it amount to?
   sluice scan --file letter.txt        what in a text is personal or secret? (--redact: the text without it)
+  sluice guard --file prompt.txt       would it be refused, and by which rule?
 """
 
 
@@ -65,6 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     scan_command.add_arguments(scan)
     scan.set_defaults(run=scan_command.run)
+
+    guard = commands.add_parser(
+        "guard",
+        help="judge texts as a policy would: attacks, jailbreaks, hidden text",
+        description=guard_command.DESCRIPTION,
+        epilog=guard_command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    guard_command.add_arguments(guard)
+    guard.set_defaults(run=guard_command.run)
 
     show = commands.add_parser("demo", help="the gateway with an embedded provider, and what each side sees")
     show.add_argument("--serve", action="store_true", help="keep it running, for an SDK of yours")

@@ -13,6 +13,7 @@ whether another attempt may help. Messages say what was wrong and where; they ne
     ├── PolicyViolation           400
     ├── Overloaded                503
     ├── ModelUnavailable          503  a model that must look at texts cannot
+    ├── GuardUnavailable          503  a guard failed, and the policy fails closed
     ├── ShuttingDown              503
     ├── ProviderError             the provider answered with an error; its status is kept
     │   ├── ProviderUnreachable   502  no connection, or it broke before an answer
@@ -113,6 +114,14 @@ class ModelUnavailable(SluiceError):
 
     status = 503
     type = "model_unavailable"
+    retryable = True
+
+
+class GuardUnavailable(SluiceError):
+    """A guard that the policy asks for failed, and the policy fails closed. Never says what was read."""
+
+    status = 503
+    type = "guard_unavailable"
     retryable = True
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+import msgspec
 
 from gateway.access.keys import PREFIX
 from gateway.config.guards import Guard, mistakes_of_guard, mistakes_of_topics, unknown_guards
 from gateway.config.loopback import is_loopback
 from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
 from gateway.errors import ConfigError
+from gateway.guard.limits import SourceLimits, Threats, ToolLimits
 from gateway.guard.policy import Policy
+from gateway.guard.rules import RULES, TALK
 from gateway.guard.topics import Matcher
 from gateway.privacy import custom
 from gateway.privacy.entities import UnknownEntity, resolve
@@ -53,7 +56,7 @@ def misnamed(value: Any, kind: Any, place: str) -> Iterator[_Mistake]:
             yield from misnamed(each, get_args(kind)[0], f"{place}[{at}]")
     elif origin is Literal and isinstance(value, str) and value not in get_args(kind):
         yield place, _instead(value, get_args(kind), "no such choice")
-    elif isinstance(kind, type) and issubclass(kind, Struct) and isinstance(value, dict):
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(value, dict):
         options = get_type_hints(kind)
         for name, each in value.items():
             below = f"{place}.{name}" if place else name
@@ -81,6 +84,8 @@ _TABLES = {
     "[providers.timeouts]": Timeouts,
     "[[keys]]": Key,
     "[[policies]]": Policy,
+    "[policies.threats]": Threats,
+    "[policies.tools]": ToolLimits,
     "[model]": Model,
     "[[guards]]": Guard,
 }
@@ -184,6 +189,7 @@ def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
 def _mistakes_of_policy(policy: Policy) -> Iterator[_Mistake]:
     if not _NAME.fullmatch(policy.name):
         yield "name", _A_NAME
+    yield from _mistakes_of_threats(policy.threats)
     own = {*policy.deny, *policy.patterns}
     for direction in ("request", "answer"):
         for name in getattr(policy, direction):
@@ -198,6 +204,32 @@ def _mistakes_of_policy(policy: Policy) -> Iterator[_Mistake]:
         Matcher(policy.topics, custom.tame)
     except ConfigError as error:
         yield error.param or "patterns", error.message
+
+
+def _mistakes_of_threats(threats: Threats) -> Iterator[_Mistake]:
+    for source in ("system", "user", "tool", "document"):
+        limits: SourceLimits = getattr(threats, source)
+        if limits.flag is not None and limits.block is not None and limits.flag > limits.block:
+            yield f"threats.{source}.flag", "must not be above block: what is refused is also flagged"
+    for glob in threats.rules:
+        if not any(_overlap(glob, each) for each in _RULE_IDS):
+            yield f"threats.rules.{glob[:80]}", _instead(glob, _RULE_IDS, "names no rule")
+
+
+# The hidden text and tool limits have no row in the rule table.
+_RULE_IDS = sorted(
+    {
+        "model",
+        *(f"hidden.{kind}" for kind in ("tags", "selectors", "zero-width", "bidi")),
+        *(f"tools.{kind}" for kind in ("denied", "not-allowed", "too-many")),
+        *(rule.id for rule in RULES if rule.id not in TALK),
+    }
+)
+
+
+def _overlap(glob: str, id: str) -> bool:
+    """Does it name the rule, or what the rule is called in another reading (`override.previous.base64`)?"""
+    return fnmatchcase(id, glob) or glob.startswith(f"{id}.")
 
 
 def _mistakes_of_model(model: Model) -> Iterator[_Mistake]:

@@ -19,6 +19,7 @@ from gateway.config.mistakes import in_toml, misnamed, mistakes, refuse
 from gateway.config.secret import Secret, resolve
 from gateway.config.tables import Config, Provider
 from gateway.errors import ConfigError
+from gateway.guard import presets
 from gateway.providers import catalog, endpoints
 
 
@@ -39,6 +40,9 @@ def load(path: str | Path, env: Mapping[str, str]) -> Config:
 def decode(data: dict[str, Any], env: Mapping[str, str], folder: Path) -> Config:
     """The configuration in what a TOML file holds."""
     refuse(misnamed(data, Config, ""))
+    if isinstance(written := data.get("policies"), list):
+        filled = [presets.filled(each) if isinstance(each, dict) else each for each in written]
+        data = {**data, "policies": filled}
 
     def secret(kind: type, written: Any) -> Any:
         if kind is not Secret or not isinstance(written, str):

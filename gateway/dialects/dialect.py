@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from gateway.chat import Event, Nature, Path, Usage
-from gateway.conversation import ChatRequest, Conversation
+from gateway.conversation import ChatRequest, Conversation, Sourced
 from gateway.errors import ProviderError
 from gateway.wire.sse import Frame
 
@@ -90,6 +90,8 @@ class Dialect(Struct, frozen=True):
       where the path says it. Raises InvalidRequest.
     - `classifier(json_output)`: what the strings of requests, answers, frames and error bodies are.
       `field_names` are keys that need no look, because the dialect gave them.
+    - `sources(body)`: every part of a request's body, with whose words it holds; in document order as far as
+      one source's texts could be read as one. `tool_names(body)`: the tools that it offers, and where.
     - `forward(request, target)`: the body for a provider of the same dialect.
     - `read(request)`: the request in neutral words; `write(conversation, target)`: the body for a provider.
       Both raise InvalidRequest, with the field in `param`, for what cannot be said.
@@ -107,6 +109,8 @@ class Dialect(Struct, frozen=True):
     parse_request: Callable[[bytes, str | None, bool | None], ChatRequest]
     classifier: Callable[[bool], Classify]
     field_names: frozenset[str]
+    sources: Callable[[dict[str, Any]], Iterator[Sourced]]
+    tool_names: Callable[[dict[str, Any]], Iterator[tuple[Path, str]]]
     forward: Callable[[ChatRequest, Target], bytes]
     read: Callable[[ChatRequest], Conversation]
     write: Callable[[Conversation, Target], bytes]

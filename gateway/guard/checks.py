@@ -63,13 +63,22 @@ def _said(judgement: Judgement) -> dict[str, Any]:
     return said
 
 
+def kind(judgement: Judgement) -> str:
+    """The word for what was found."""
+    return judgement.threat_type or (
+        "guard_failure" if judgement.failed else judgement.rule.partition(":")[0]
+    )
+
+
 def message(judgements: Iterable[Judgement], what: str) -> str:
-    """Why `what` (the request, the answer) is refused."""
+    """Why `what` (the request, the answer) is refused. It begins as SDKs show it: some show nothing else."""
     blocking = [each for each in judgements if each.decision == "block"]
     failed = [each.rule for each in blocking if each.failed]
     if failed and len(failed) == len(blocking):
-        return f"{', '.join(failed)} could not judge {what}, and the policy lets nothing pass unjudged"
-    return f"{what} violates the policy: {', '.join(each.rule for each in blocking if not each.failed)}"
+        why = f"{', '.join(failed)} could not judge {what}, and the policy lets nothing pass unjudged"
+    else:
+        why = f"{what} violates {', '.join(each.rule for each in blocking if not each.failed)}"
+    return f"policy_violation: {why}"
 
 
 # --- what others answer -----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import regex
 
-from gateway.chat import Nature, Path
+from gateway.chat import Nature, Path, written
 from gateway.errors import PolicyViolation
 from gateway.privacy import formats
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
@@ -146,8 +146,10 @@ def _redact(
             return value
         action = policy.of(entity)
         if action == "block":
-            place = _written(here, names)
-            raise PolicyViolation(f"the policy refuses {entity.name}, found in {place}", param=place)
+            place = written(here, names)
+            raise PolicyViolation(
+                f"policy_violation: the policy refuses {entity.name}, found in {place}", param=place
+            )
         found[entity.name, action] += 1
         return vault.hide(entity, value, stand_ins)
 
@@ -186,17 +188,6 @@ def _redact(
     return found
 
 
-def _written(path: Path, names: AbstractSet[str]) -> str:
-    """The path as a client writes it. A key that is not the dialect's own may be content: it is a star."""
-    place = ""
-    for step in path:
-        if isinstance(step, int):
-            place += f"[{step}]"
-        else:
-            place += f".{step if step in names else '*'}"
-    return place.lstrip(".") or "the body"
-
-
 def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
     """What the runs of an answer need: restore from the vault, act on what the model itself produced.
 
@@ -224,9 +215,17 @@ def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
     _refuse_blocked(scan)
 
 
+def violation(scan: Scan) -> PolicyViolation | None:
+    """What to say once an answer holds what the policy blocks."""
+    if scan.blocked is None:
+        return None
+    name = scan.blocked.entity.name
+    return PolicyViolation(f"policy_violation: the answer holds {name}, which the policy blocks")
+
+
 def _refuse_blocked(scan: Scan) -> None:
-    if scan.blocked is not None:
-        raise PolicyViolation(f"the answer holds {scan.blocked.entity.name}, which the policy blocks")
+    if (found := violation(scan)) is not None:
+        raise found
 
 
 def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list[ModelRun]:

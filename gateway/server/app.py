@@ -17,6 +17,7 @@ from aiohttp import web
 from ulid import ULID
 
 from gateway.config import Config, Proxies, is_loopback
+from gateway.config.weights import detector
 from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import (
@@ -32,6 +33,7 @@ from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
 from gateway.server.checks import Checks
 from gateway.server.credentials import authentications
 from gateway.server.handler import Handler
+from gateway.server.judging import Judge
 from gateway.server.listener import Runner
 from gateway.server.plain import PlainUpstream
 from gateway.server.protection import Protections
@@ -45,8 +47,14 @@ def create(config: Config, upstream: Upstream) -> web.Application:
         client_max_size=config.server.max_body_bytes,
         handler_args={"access_log": None},
     )
+    protections = Protections(config)
     app[GATEWAY] = Gateway(
-        config, upstream, Protections(config), Checks(config), authentications(config.providers)
+        config,
+        upstream,
+        protections,
+        Judge(detector(), protections.floors),
+        Checks(config),
+        authentications(config.providers),
     )
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(_close_upstream)
@@ -198,6 +206,14 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
         out[f"{prefix}-Detection-Time-Ms"] = f"{call.detection_s * 1000:.2f}"
         if call.format != "token":
             out[f"{prefix}-Format"] = call.format  # the one-way ones are not restored
+    if call.decision is not None:
+        out[f"{prefix}-Decision"] = call.decision
+        out[f"{prefix}-Event-ID"] = call.id
+        out[f"{prefix}-Guard-Time-Ms"] = f"{call.guard_s * 1000:.2f}"
+        if call.threat_type is not None:
+            out[f"{prefix}-Threat-Type"] = call.threat_type
+        if call.confidence is not None:
+            out[f"{prefix}-Confidence"] = f"{call.confidence:.3f}"
     if origin := _allowed_origin(request):
         out["Access-Control-Allow-Origin"] = origin
         out["Access-Control-Expose-Headers"] = (

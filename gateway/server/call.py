@@ -13,6 +13,7 @@ from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
 from gateway.guard.checks import Judgement
 from gateway.server.credentials import Authentication
+from gateway.server.judging import Judge
 from gateway.server.models import Reader
 from gateway.server.protection import Protections
 from gateway.wire.http1 import ResponseHead
@@ -63,7 +64,10 @@ class Upstream(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """The facts of one request, as its phases learn them. Never content."""
+    """The facts of one request, as its phases learn them. Never content.
+
+    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
+    """
 
     id: str
     started_at: float
@@ -79,6 +83,13 @@ class Call:
     entities: dict[str, int] | None = None
     flagged: dict[str, int] | None = None
     detection_s: float = 0.0
+    decision: str | None = None
+    threat_type: str | None = None
+    confidence: float | None = None
+    threats: dict[str, int] | None = None
+    watched: dict[str, int] | None = None
+    guard_s: float = 0.0
+    guard_failures: int = 0
     first_byte_s: float | None = None
     restored: int = 0
     unresolved: int = 0
@@ -101,6 +112,7 @@ class Gateway:
     config: Config
     upstream: Upstream
     protections: Protections
+    judge: Judge
     checks: Checks
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None

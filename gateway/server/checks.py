@@ -17,11 +17,14 @@ import msgspec
 from msgspec import Struct
 
 from gateway.access.breaker import Breaker
-from gateway.chat import Lane
+from gateway.chat import Lane, Path
 from gateway.config import Config, Guard
+from gateway.conversation import ChatRequest
+from gateway.dialects.dialect import Dialect
 from gateway.errors import PolicyViolation
-from gateway.guard.checks import Judgement, Unusable, decision, message
+from gateway.guard.checks import Judgement, Unusable, decision, kind, message, worst
 from gateway.guard.policy import Policy
+from gateway.guard.texts import passages
 from gateway.guard.topics import Matcher
 from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, actions
@@ -30,6 +33,7 @@ from gateway.privacy.findings import find_all_in_steps, write_in_steps
 from gateway.privacy.rules import Rules, compile_rules
 from gateway.privacy.vault import Vault
 from gateway.server import telemetry
+from gateway.server.call import Call
 from gateway.server.classifier import OnnxClassifier
 from gateway.server.webhook import Asked, Direction, HttpClassifier, Question, Told, Webhook
 from gateway.stream.response import Hold
@@ -166,24 +170,37 @@ class Checks:
         judged = await asyncio.gather(*asked)
         return [*found, *(each for each in judged if each.decision != "allow" or each.failed)]
 
-    async def refuse_request(
-        self, policy: Policy, texts: Sequence[Told], request_id: str, raw: Sequence[Told] | None = None
-    ) -> list[Judgement]:
-        """What is to be noted of a request. Raises PolicyViolation if it may not go on.
+    def raw_texts(self, policy: Policy, chat: ChatRequest, dialect: Dialect) -> list[Told] | None:
+        """What a request says before it is redacted, if there is a guard that is to see it."""
+        sees_raw = [not _sees_less(each) for each in self._by_policy[policy.name].on("request")]
+        return turns(chat.body, dialect) if any(sees_raw) else None
+
+    async def request(
+        self,
+        call: Call,
+        policy: Policy,
+        chat: ChatRequest,
+        dialect: Dialect,
+        raw: Sequence[Told] | None,
+    ) -> None:
+        """Judge a request, and note in the call what was found. Raises PolicyViolation.
 
         To monitor, nothing waits: what is found is logged when it is.
         """
         rules = self._by_policy[policy.name]
         if not rules.topics.on_requests and not rules.on("request"):
-            return []
-        work = self.judge(policy, "request", texts, request_id, raw)
+            return
+        work = self.judge(policy, "request", turns(chat.body, dialect), call.id, raw)
         if policy.enforcement == "monitor":
-            self.watch(work, "request", request_id)
-            return []
-        judgements = await work
-        if decision(judgements) == "block":
-            raise PolicyViolation(message(judgements, "the request"))
-        return judgements
+            self.watch(work, "request", call.id)
+            return
+        call.judgements += (found := await work)
+        done = decision(found)
+        if done == "block" or (done == "flag" and call.decision == "allow"):
+            first = worst([each for each in found if each.decision == done])
+            call.decision, call.threat_type, call.confidence = done, kind(first), first.confidence
+        if done == "block":
+            raise PolicyViolation(message(found, "the request"))
 
     def on_answer(self, policy: Policy, request_id: str) -> AnswerChecks | None:
         """Who judges an answer, None if no rule wants it whole."""
@@ -260,6 +277,21 @@ def _hidden(policy: Policy) -> Rules:
     )
     rules.warm()
     return rules
+
+
+def turns(body: dict[str, Any], dialect: Dialect) -> list[Told]:
+    """What a request says, turn by turn, each with its source; without the definitions of tools."""
+    classify = dialect.classifier(False)
+    said: list[tuple[Path, str, list[str]]] = []
+    for part in dialect.sources(body):
+        passage = next(passages([part], classify, dialect.field_names), None)
+        if passage is None or part.defines:
+            continue
+        if said and said[-1][:2] == (part.path[:2], part.source):
+            said[-1][2].append(passage.text)
+        else:
+            said.append((part.path[:2], part.source, [passage.text]))
+    return [Told(source, "\n".join(texts)) for _, source, texts in said]
 
 
 async def _redacted(text: str, rules: Rules) -> str:

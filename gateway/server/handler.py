@@ -4,15 +4,15 @@ receive → identify → parse → authorize → admit → guard → lookup → 
 names in code, logs and metrics. Before the first byte has gone to the client a failure is raised and
 becomes a status; afterwards it is an error event in the client's dialect and the end.
 
-Threats (in `guard`), limits (in `admit`) and the cache (in `lookup`) have their place here and nothing to
+Limits (in `admit`) and the cache (in `lookup`) have their place here and nothing to
 do yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from time import perf_counter, time
-from typing import Any, NamedTuple
+from time import time
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -21,14 +21,15 @@ from gateway.config import Provider
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.errors import NotFound
-from gateway.privacy.redact import answer_scan, counted, redact_request
+from gateway.privacy.redact import answer_scan
 from gateway.providers import catalog
-from gateway.server import models, outgoing
+from gateway.server import outgoing
 from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.call import CALL, GATEWAY, Gateway
+from gateway.server.guarding import guard
 from gateway.server.models import Reader
 from gateway.server.protection import Protection
-from gateway.server.reading import AnswerReader, look_ahead
+from gateway.server.reading import AnswerReader
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -75,21 +76,9 @@ async def _handle(
     call.provider, call.model = provider.name, chat.model
 
     call.phase = "guard"
-    protection = await gateway.protections.of(request.headers, caller)
-    call.policy, call.format = protection.policy.name, protection.policy.format
-    began_at = perf_counter()
-    secret = gateway.config.server.secret
-    vault = protection.vault(
-        secret.reveal().encode() if secret else None, call.key or "", lasting=_is_kept(chat.body, dialect)
-    )
-    classify = dialect.classifier(chat.json_output)
-    detection = protection.policy.detection
-    reader = models.required(gateway.model) if detection != "real-time" else None
-    ahead = await look_ahead(chat.body, classify, protection.request, reader)
-    found = redact_request(chat.body, classify, vault, dialect.field_names, protection.request, ahead)
-    call.entities = counted(found)
-    call.detection_s = perf_counter() - began_at
-    scan = answer_scan(vault, protection.answer)
+    protection = await gateway.protections.of(request.headers, caller, chat.model, request.path)
+    guarded = await guard(gateway, call, caller, protection, chat, dialect)
+    scan = answer_scan(guarded.vault, protection.answer)
 
     call.phase = "choose"
     sent = outgoing.prepare(chat, dialect, provider, model, caller, request.headers)
@@ -104,7 +93,7 @@ async def _handle(
         client=dialect,
         outgoing=sent,
         scan=scan,
-        reader=_answer_reader(reader, protection),
+        reader=_answer_reader(guarded.reader, protection),
         checks=gateway.checks.on_answer(protection.policy, call.id),
         head=Head(
             call.id,
@@ -136,13 +125,3 @@ def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReade
     if reader is None or policy.detection != "thorough" or policy.enforcement == "monitor":
         return None
     return AnswerReader(reader, protection.answer.of)
-
-
-def _is_kept(body: dict[str, Any], dialect: Dialect) -> bool:
-    """Does the provider keep the conversation, so that a placeholder must mean the same next time?
-
-    Responses are kept unless the request says that they are not.
-    """
-    if dialect.name != "openai_responses":
-        return False
-    return bool(body.get("store") is not False or body.get("previous_response_id"))

@@ -15,7 +15,7 @@ from gateway.dialects.anthropic.request import parse_count
 from gateway.dialects.gemini import GEMINI
 from gateway.dialects.registry import DIALECTS
 from gateway.providers import catalog
-from gateway.server import guard_api
+from gateway.server import guard_api, verdict_api
 from gateway.server.call import GATEWAY
 from gateway.server.handler import Operation, endpoint
 
@@ -45,19 +45,11 @@ def add(router: web.UrlDispatcher) -> None:
     for start in _GEMINI_STARTS:
         router.add_post(start + "/models/{model}:generateContent", whole)
         router.add_post(start + "/models/{model}:streamGenerateContent", streamed)
-        if name in DIALECTS:
-            handler = endpoint(DIALECTS[name])
-            for start in _STARTS:
-                router.add_post(start + path, handler)
-    if "gemini" in DIALECTS:
-        whole = endpoint(DIALECTS["gemini"], stream=False)
-        streamed = endpoint(DIALECTS["gemini"], stream=True)
-        for start in _GEMINI_STARTS:
-            router.add_post(start + "/models/{model}:generateContent", whole)
-            router.add_post(start + "/models/{model}:streamGenerateContent", streamed)
     for start in ("/v1", "/api/v1"):
         router.add_post(start + "/scan", guard_api.scan)
         router.add_post(start + "/security/redact", guard_api.redact)
+        router.add_post(start + "/guard", verdict_api.guard)
+        router.add_post(start + "/security/scan", verdict_api.scan)
     for start in _STARTS:
         router.add_get(start + "/models", models)
     for start in _GEMINI_STARTS:

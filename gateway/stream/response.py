@@ -33,7 +33,7 @@ from gateway.chat import (
 from gateway.dialects.dialect import Classify, Dialect, Head
 from gateway.errors import PolicyViolation, ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
 from gateway.privacy.model import ActionOf, Finding
-from gateway.privacy.redact import restore_body
+from gateway.privacy.redact import restore_body, violation
 from gateway.privacy.scanner import Scan
 from gateway.stream.lanes import Lanes, LaneState, Waiting
 from gateway.stream.outbox import Outbox
@@ -157,7 +157,7 @@ class ResponseStream:
             fault = UpstreamTruncated("the provider closed the stream before the answer was finished")
         if fault is None:
             self._lanes.end_choice(None)
-            fault = self._violation()
+            fault = violation(self.scan)
         if fault is None:
             self._closed = unfinished_line
             self._close(out)
@@ -417,16 +417,11 @@ class ResponseStream:
         if self._said <= LONGEST_JUDGED:
             self.texts.setdefault(lane, []).append(text)
         elif self._unjudged:
-            raise PolicyViolation("the answer is too long for the rules of the policy that want it whole")
+            raise PolicyViolation("policy_violation: the answer is too long for rules that want it whole")
 
     def _check(self) -> None:
-        if (violation := self._violation()) is not None:
-            raise violation
-
-    def _violation(self) -> PolicyViolation | None:
-        """What to say once a text holds what the policy blocks."""
-        found = self.scan.blocked
-        return found and PolicyViolation(f"the answer holds {found.entity.name}, which the policy blocks")
+        if (found := violation(self.scan)) is not None:
+            raise found
 
     def _end(self, out: list[bytes]) -> None:
         """The provider's end mark in the client's words, behind all that waits."""
