@@ -156,7 +156,8 @@ class Checks:
         else:
             found = await _in_steps(rules.topics.request([text for source, text in said if source == "user"]))
         guards = rules.on(direction)
-        if not guards or decision(found) == "block":
+        is_settled = decision(found) == "block" and policy.enforcement == "enforce"
+        if not guards or is_settled:
             return found
         shown = said
         if rules.hidden is not None and any(map(_sees_less, guards)):

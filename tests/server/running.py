@@ -19,7 +19,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway import simulator
-from gateway.config import Config, Key, Model, Provider, Proxies, Secret, Server, Timeouts
+from gateway.config import Config, Guard, Key, Model, Provider, Proxies, Secret, Server, Timeouts
 from gateway.guard.policy import Policy
 from gateway.server import app
 from gateway.simulator import Simulator
@@ -242,6 +242,7 @@ async def running(
     keys: Iterable[Key] = (),
     policies: Iterable[Policy] = (),
     model: Model | None = None,
+    guards: Iterable[Guard] = (),
     others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
     **server: Any,
@@ -262,6 +263,7 @@ async def running(
         keys=[*keys],
         policies=[*policies],
         model=model,
+        guards=[*guards],
     )
     runner, port = await app.start(config, Proxies())
     try:
