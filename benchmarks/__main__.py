@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import accuracy_report, micro, report, results, rounds, scan
+from benchmarks import accuracy_report, guard, micro, report, results, rounds, scan
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.dialogue import FEWEST_EVENTS
 from benchmarks.results import Run, Settings
@@ -25,6 +25,7 @@ examples:
   python -m benchmarks --candidates nginx,sluice   only these, in this order
   python -m benchmarks --streams 400 --pace-ms 40  as many events a second, over four times the streams
   python -m benchmarks scan                        looking for personal data, against the goals
+  python -m benchmarks guard                       a request's whole guard phase, against the goals
   python -m benchmarks micro                       the pure parts alone, in microseconds
   python -m benchmarks accuracy --data FILE        what is found in labelled text, and what Presidio finds
 
@@ -41,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     if arguments.what == "scan":
         _scan(console)
+        return 0
+    if arguments.what == "guard":
+        _guard(console)
         return 0
     if arguments.what == "accuracy":
         return accuracy_report.run(arguments.data, arguments.presidio, console)
@@ -77,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     names = ", ".join(CANDIDATES)
     parser.add_argument(
-        "what", nargs="?", choices=["proxies", "micro", "scan", "accuracy"], default="proxies"
+        "what", nargs="?", choices=["proxies", "micro", "scan", "guard", "accuracy"], default="proxies"
     )
     parser.add_argument(
         "--data", type=Path, default=accuracy_report.DATA, metavar="FILE", help="labelled text, for accuracy"
@@ -162,6 +166,16 @@ def _scan(console: Console) -> None:
         for what, which, took_us, goal in scan.measure():
             status.update(what)
             table.add_row(what, which, f"{took_us:,.1f}", goal)
+    Console().print(table)
+
+
+def _guard(console: Console) -> None:
+    table = Table("what", "which", title="The guard phase of a request")
+    table.add_column("ms", justify="right")
+    table.add_column("goal", justify="right")
+    with console.status("measuring"):
+        for what, which, took_ms, goal in guard.measure():
+            table.add_row(what, which, f"{took_ms:,.3f}", goal)
     Console().print(table)
 
 

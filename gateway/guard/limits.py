@@ -96,8 +96,8 @@ class Limits:
     """A policy's tables made ready: `floor` is the lowest score of each source that says anything."""
 
     def __init__(self, threats: Threats, tools: ToolLimits, monitor: bool = False) -> None:
-        self.fails_open = threats.on_error == "allow"
         self._monitor = monitor or threats.enforcement == "monitor"
+        self.fails_open = threats.on_error == "allow" or self._monitor
         self._rules = sorted(threats.rules.items(), key=_exactness)
         self._known: dict[str, RuleAction | None] = {}
         self._most = {source: threats.of(source).action for source in THRESHOLDS}

@@ -27,6 +27,8 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _MEANING = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DEPTH = 3  # JSON in JSON in JSON.
+# They would stand between all the words of a tool's definition.
+_SCHEMA_TYPES = frozenset("object array string number integer boolean null".split())
 
 
 class Passage(NamedTuple):
@@ -75,7 +77,7 @@ def _said(root: Any, at: Path, classify: Classify, names: AbstractSet[str]) -> I
         key = path[-1]
         label = f"{key}: " if isinstance(key, str) and key not in names and path != at else ""
         if isinstance(node, str):
-            if classify(path, node) != "keep":
+            if node not in _SCHEMA_TYPES and classify(path, node) != "keep":
                 yield label + unescaped(node)
             continue
         letters = _numbers(node)
@@ -115,6 +117,8 @@ def _resolved(match: re.Match[str]) -> str:
 
 def seams(run: list[Passage]) -> Iterator[Passage]:
     """Neighbours read as one: short ones whole, of long ones the ends. Linear in what they hold."""
+    if len(run) < 2:
+        return
     joined: list[Passage] = []
     for passage in run:
         if len(passage.text) <= 2 * _EDGE:

@@ -29,8 +29,11 @@ from gateway.server.reading import look_ahead
 
 
 class Guarded(NamedTuple):
+    """`hides` says that something was redacted."""
+
     vault: Vault
     reader: Reader | None
+    hides: bool
 
 
 async def guard(
@@ -125,13 +128,13 @@ async def redact(
     call.detection_s = perf_counter() - began_at
     if call.decision == "allow" and policy.enforcement == "enforce":
         call.decision = _done(found)
-    return Guarded(vault, reader)
+    return Guarded(vault, reader, any(action == "redact" for _, action in found))
 
 
 def _done(found: Findings) -> str:
     """The word for what was done with personal data and secrets."""
     actions = {action for _, action in found}
-    return next((word for word in ("flag", "redact") if word in actions), "allow")
+    return next((word for word in ("redact", "flag") if word in actions), "allow")
 
 
 def _is_kept(body: dict[str, Any], dialect: Dialect) -> bool:

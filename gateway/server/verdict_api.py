@@ -129,17 +129,21 @@ async def _verdict(
     verdict = _of_threats(found, body)
     if verdict.decision != "block":
         actions = protection.request if direction == "input" else protection.answer
+        hides = False
         try:
             chat = ChatRequest(body, model)
-            await guarding.redact(gateway, call, caller, protection, chat, OPENAI_CHAT, actions)
+            done = await guarding.redact(gateway, call, caller, protection, chat, OPENAI_CHAT, actions)
+            hides = done.hides
         except PolicyViolation as refused:
             verdict.decision, verdict.threat_type = "block", call.threat_type
             verdict.reason, verdict.confidence = refused.message, 1.0
         verdict.threats += [_sensitive(name, count) for name, count in (call.entities or {}).items()]
-        if verdict.decision == "allow" and call.decision == "redact":
-            first = max(verdict.threats, key=lambda each: float(each["confidence"]))
-            verdict.decision, verdict.threat_type = "redact", "sensitive_data"
-            verdict.confidence, verdict.reason = first["confidence"], "personal data or secrets were found"
+        if hides:
+            verdict.decision = "redact"
+        if hides and verdict.threat_type is None:
+            scores = [each["confidence"] for each in verdict.threats if each["type"] == "sensitive_data"]
+            verdict.threat_type, verdict.confidence = "sensitive_data", max(scores)
+            verdict.reason = "personal data or secrets were found"
     call.guard_s = perf_counter() - began_at
     return verdict
 

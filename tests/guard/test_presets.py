@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 from msgspec import convert
@@ -46,7 +47,7 @@ def test_a_level_alone_is_that_of_the_default() -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_stricter_level_is_never_looser(preset: Preset) -> None:
     made = [policy(preset, level) for level in LEVELS]
-    for strict, loose in zip(made, made[1:], strict=False):
+    for strict, loose in pairwise(made):
         one, other = (Limits(each.threats, each.tools) for each in (strict, loose))
         for source in SOURCES:
             assert one.thresholds[source].block <= other.thresholds[source].block  # type: ignore[index]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +63,7 @@ def test_empty_texts_are_none() -> None:
 @given(st.text(min_size=1), st.lists(st.integers(0, 100), max_size=6))
 def test_a_short_text_cut_anywhere_is_read_whole(text: str, cuts: list[int]) -> None:
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
-    parts = [text[start:end] for start, end in zip(places, places[1:], strict=False)]
+    parts = [text[start:end] for start, end in pairwise(places)]
     found = "\n\n".join(each.text for each in read(*user(*parts)))
     whole = "".join(part for part in parts if part.strip())
     assert (
