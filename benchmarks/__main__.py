@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import accuracy_report, guard, micro, report, results, rounds, scan
+from benchmarks import accuracy_report, guard, micro, output_guard, report, results, rounds, scan
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.dialogue import FEWEST_EVENTS
 from benchmarks.results import Run, Settings
@@ -26,6 +26,7 @@ examples:
   python -m benchmarks --streams 400 --pace-ms 40  as many events a second, over four times the streams
   python -m benchmarks scan                        looking for personal data, against the goals
   python -m benchmarks guard                       a request's whole guard phase, against the goals
+  python -m benchmarks output-guard                what rules on answers add to an event, against the goal
   python -m benchmarks micro                       the pure parts alone, in microseconds
   python -m benchmarks accuracy --data FILE        what is found in labelled text, and what Presidio finds
 
@@ -50,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return accuracy_report.run(arguments.data, arguments.presidio, console)
     if not sys.platform.startswith("linux"):
         parser.error("CPU time is read from /proc, so this runs on Linux only")
+    if arguments.what == "output-guard":
+        return _output_guard(console, arguments.rounds or 5)
     settings = _settings(arguments, parser)
     for name in [name for name in settings.candidates if not CANDIDATES[name].is_here()]:
         console.print(f"Left out: {name} is not installed here.")
@@ -81,7 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     names = ", ".join(CANDIDATES)
     parser.add_argument(
-        "what", nargs="?", choices=["proxies", "micro", "scan", "guard", "accuracy"], default="proxies"
+        "what",
+        nargs="?",
+        choices=["proxies", "micro", "scan", "guard", "output-guard", "accuracy"],
+        default="proxies",
     )
     parser.add_argument(
         "--data", type=Path, default=accuracy_report.DATA, metavar="FILE", help="labelled text, for accuracy"
@@ -177,6 +183,21 @@ def _guard(console: Console) -> None:
         for what, which, took_ms, goal in guard.measure():
             table.add_row(what, which, f"{took_ms:,.3f}", goal)
     Console().print(table)
+
+
+def _output_guard(console: Console, number: int) -> int:
+    table = Table("rules on answers", title="A streamed event")
+    table.add_column("CPU µs", justify="right")
+    table.add_column(f"times none (goal {output_guard.GOAL})", justify="right")
+    try:
+        with console.status("measuring") as status:
+            for name, took_us, times in output_guard.measure(status.update, number):
+                table.add_row(name, f"{took_us:.1f}", f"{times:.2f}")
+    except BenchmarkFailed as error:
+        console.print(f"[red]Failed:[/] {error}", highlight=False)
+        return 1
+    Console().print(table)
+    return 0
 
 
 if __name__ == "__main__":

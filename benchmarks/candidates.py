@@ -120,13 +120,15 @@ api_key = "file:key"
 """
 
 
-def sluice(upstream: str) -> Start:
+def sluice(upstream: str, more: str = "") -> Start:
+    """`more` goes behind the configuration."""
+
     @contextmanager
     def start(provider: str, folder: Path, core: int | None) -> Iterator[Proxy]:
         port = _free_port()
         config = folder / "sluice.toml"
         (folder / "key").write_text("sk-benchmark")
-        config.write_text(SLUICE_CONFIG.format(port=port, upstream=upstream, provider=provider))
+        config.write_text(SLUICE_CONFIG.format(port=port, upstream=upstream, provider=provider) + more)
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(config), "--quiet"]
         log = folder / "error.log"
         with log.open("w") as stderr, started(command, core, stderr=stderr) as process:

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from benchmarks import processor
-from benchmarks.candidates import CANDIDATES, BenchmarkFailed, Proxy
+from benchmarks.candidates import CANDIDATES, BenchmarkFailed, Candidate, Proxy
 from benchmarks.driver import Load, Outcome
 from benchmarks.processor import Cores, started
 from benchmarks.provider import Counts
@@ -54,7 +54,9 @@ def _provider(settings: Settings, core: int | None) -> Iterator[Provider]:
         yield Provider(url, process.pid)
 
 
-def run(settings: Settings, progress: Progress) -> list[dict[str, Measurement]]:
+def run(
+    settings: Settings, progress: Progress, candidates: Mapping[str, Candidate] = CANDIDATES
+) -> list[dict[str, Measurement]]:
     """One measurement of each candidate a round; `progress` hears before each what comes."""
     cores = processor.choose_cores()
     usable = os.sched_getaffinity(0)
@@ -68,7 +70,7 @@ def run(settings: Settings, progress: Progress) -> list[dict[str, Measurement]]:
                 progress(f"starting {name}")
                 # The load's own core is not what this process may pass on to a proxy.
                 os.sched_setaffinity(0, usable)
-                start = CANDIDATES[name].start
+                start = candidates[name].start
                 proxies[name] = running.enter_context(start(provider.url, folder, cores.proxy))
                 processor.pin(cores.load)
             rounds: list[dict[str, Measurement]] = []
@@ -78,7 +80,8 @@ def run(settings: Settings, progress: Progress) -> list[dict[str, Measurement]]:
                 measured = {}
                 for name in order:
                     progress(f"round {number + 1} of {settings.rounds}: {name}")
-                    measured[name] = _measure(name, proxies[name], provider, settings, cores)
+                    redacts = candidates[name].redacts
+                    measured[name] = _measure(name, proxies[name], provider, settings, cores, redacts)
                 rounds.append({name: measured[name] for name in settings.candidates})
     finally:
         os.sched_setaffinity(0, usable)
@@ -96,7 +99,9 @@ class _Reading(NamedTuple):
     counts: Counts
 
 
-def _measure(name: str, proxy: Proxy, provider: Provider, settings: Settings, cores: Cores) -> Measurement:
+def _measure(
+    name: str, proxy: Proxy, provider: Provider, settings: Settings, cores: Cores, redacts: bool
+) -> Measurement:
     load = Load(
         proxy.url, settings.streams, settings.events, settings.pace_ms, settings.window_s, settings.together
     )
@@ -120,7 +125,7 @@ def _measure(name: str, proxy: Proxy, provider: Provider, settings: Settings, co
     if outcome.faults or not outcome.answers:
         said = outcome.faults[0] if outcome.faults else "no answer came"
         raise BenchmarkFailed(f"{name}: {len(outcome.faults)} of {outcome.answers} answers are wrong: {said}")
-    if CANDIDATES[name].redacts and after.counts.in_clear > before.counts.in_clear:
+    if redacts and after.counts.in_clear > before.counts.in_clear:
         raise BenchmarkFailed(f"{name}: the provider was sent values in clear")
     events = after.counts.events - before.counts.events
     seconds = after.at - before.at

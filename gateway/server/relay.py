@@ -197,7 +197,7 @@ class AttendedRelay(Relay):
     def _ask(self) -> None:
         if self._reader is not None and (wanted := self.stream.wanted()):
             self._start(self._read(self._reader, wanted))
-        if self._checks is not None and not self._is_judging and self.stream.is_said:
+        if self.stream.is_said and self._checks is not None and not self._is_judging:
             self._is_judging = True
             self._start(self._judge(self._checks))
 

@@ -32,12 +32,13 @@ class Waiting(Struct, gc=False):
 class LaneState:
     """A lane's run, and the pieces of it that stand in waiting frames."""
 
-    __slots__ = ("changed", "fed", "pieces", "run")
+    __slots__ = ("changed", "fed", "heard", "pieces", "run")
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.fed = 0
         self.changed = False
+        self.heard: list[str] | None = None  # what is said, where somebody wants to know it
         self.pieces: deque[tuple[Waiting, Text, int]] = deque()  # the piece and its offset in the run
 
     @property

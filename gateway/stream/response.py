@@ -182,8 +182,9 @@ class ResponseStream:
     @property
     def is_said(self) -> bool:
         """Is the answer complete, and only its verdict missing?"""
-        is_complete = (self.done or self._closed is not None) and not self._lanes.unread
-        return is_complete and self._unjudged and not self.ended
+        if not self.done and self._closed is None:
+            return False
+        return self._unjudged and not self._lanes.unread and not self.ended
 
     def judged(self, told: Mapping[str, Any] | None = None) -> bytes:
         """The answer may go, after an event for what is `told` about it; what can go to the client now."""
@@ -388,8 +389,11 @@ class ResponseStream:
             known = self._lanes.open.get(lane)
             state = self._begin(lane) if known is None else known
             decided = state.run.feed(event.text)
-            if self._hold is not None:
-                self._hear(lane, event.text)
+            if state.heard is not None:
+                state.heard.append(event.text)
+                self._said += len(event.text)
+                if self._said > LONGEST_JUDGED:
+                    self._stop_hearing(state)
         self._check()
         start = state.fed
         state.fed = start + len(event.text)
@@ -407,16 +411,15 @@ class ResponseStream:
             self._choices.add(lane.choice)
             if self._hold == "end" and not self.done:  # the finish of another choice was not the last one
                 self._outbox.keep_no_more()
-        return self._lanes.begin(lane)
+        state = self._lanes.begin(lane)
+        if self._hold is not None and lane.choice >= 0 and lane.position >= 0:
+            state.heard = self.texts.setdefault(lane, [])  # a lane may go on after its end
+        return state
 
-    def _hear(self, lane: Lane, text: str) -> None:
-        """Remember what is said, for rules that want the whole answer."""
-        if lane.choice < 0 or lane.position < 0:
-            return
-        self._said += len(text)
-        if self._said <= LONGEST_JUDGED:
-            self.texts.setdefault(lane, []).append(text)
-        elif self._unjudged:
+    def _stop_hearing(self, state: LaneState) -> None:
+        """An answer so long cannot be judged; to monitor, its beginning is."""
+        state.heard = None
+        if self._unjudged:
             raise PolicyViolation("policy_violation: the answer is too long for rules that want it whole")
 
     def _check(self) -> None:
