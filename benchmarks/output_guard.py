@@ -11,7 +11,7 @@ from statistics import median
 
 from benchmarks import rounds
 from benchmarks.candidates import Candidate, sluice
-from benchmarks.results import Settings
+from benchmarks.results import Measurement, Settings
 
 GOAL = 1.25
 WITHOUT = "restoring only"
@@ -41,7 +41,7 @@ def measure(progress: Callable[[str], None], number: int) -> list[tuple[str, flo
     settings = Settings(list(CANDIDATES), rounds=number, window_s=3.0)
     found = rounds.run(settings, progress, CANDIDATES)
 
-    def cost(measured: dict[str, rounds.Measurement], name: str) -> float:
+    def cost(measured: dict[str, Measurement], name: str) -> float:
         return measured[name].cpu_us_per_event or 0.0
 
     return [
