@@ -430,7 +430,7 @@ async def test_history_is_not_judged_again(start: Start, monkeypatch: pytest.Mon
         judged.append(text)
         own(self, text, *more)
 
-    monkeypatch.setattr(judging.Judging, "__init__", counting)
+    monkeypatch.setattr(Judging, "__init__", counting)
     turns: list[dict[str, Any]] = []
     for turn in range(4):
         turns.append({"role": "user", "content": f"question {turn}"})
