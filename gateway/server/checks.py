@@ -171,9 +171,11 @@ class Checks:
         judged = await asyncio.gather(*asked)
         return [*found, *(each for each in judged if each.decision != "allow" or each.failed)]
 
-    def raw_texts(self, policy: Policy, chat: ChatRequest, dialect: Dialect) -> list[Told] | None:
-        """What a request says before it is redacted, if there is a guard that is to see it."""
-        sees_raw = [not _sees_less(each) for each in self._by_policy[policy.name].on("request")]
+    def raw_texts(
+        self, policy: Policy, chat: ChatRequest, dialect: Dialect, direction: Direction = "request"
+    ) -> list[Told] | None:
+        """What a body says before it is redacted, if there is a guard that is to see it."""
+        sees_raw = [not _sees_less(each) for each in self._by_policy[policy.name].on(direction)]
         return turns(chat.body, dialect) if any(sees_raw) else None
 
     async def request(

@@ -414,6 +414,30 @@ async def test_a_model_that_cannot_work_is_found_when_the_gateway_starts(
     await made.close()
 
 
+# --- without an answer ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["input", "output"])
+async def test_the_guard_api_asks_topics_and_guards_too(start: Start, direction: str) -> None:
+    role = "user" if direction == "input" else "assistant"
+    said = f"A {MINDED} of {EMAIL}"
+    body = {"messages": [{"role": role, "content": said}], "direction": direction}
+    async with webhook() as hook:
+        policies = [guarded(topics=Topics([ZOO]), answer={"EMAIL": "redact"})]
+        gateway = await start(policies=policies, guards=[Guard("acme", url=hook.url)])
+        found = (await gateway.post(json.dumps(body).encode(), "/v1/guard")).json()
+        monitored = await start(
+            policies=[guarded(enforcement="monitor")], guards=[Guard("acme", url=hook.url)]
+        )
+        watched = (await monitored.post(json.dumps(body).encode(), "/v1/guard")).json()
+    assert found["decision"] == "block"
+    rules = {each["details"].get("rule") for each in found["threats"]}
+    assert ("guard:acme" if direction == "input" else "topic:zoo") in rules
+    assert EMAIL not in json.dumps(hook.asked)
+    assert watched["decision"] != "block"
+    assert "guard:acme" in {each["details"].get("rule") for each in watched["threats"]}
+
+
 # --- the SDKs ---------------------------------------------------------------------------------------------
 
 
