@@ -15,7 +15,19 @@ from rich.markdown import Markdown
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmarks import accuracy_report, counts, guard, micro, plots, promises, report, results, rounds, scan
+from benchmarks import (
+    accuracy_report,
+    counts,
+    guard,
+    micro,
+    output_guard,
+    plots,
+    promises,
+    report,
+    results,
+    rounds,
+    scan,
+)
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.results import Outcome, Run
 from benchmarks.scenarios import QUICK, SCENARIOS, Scenario
@@ -31,6 +43,7 @@ examples:
                                                    as many events a second, over four times the streams
   python -m benchmarks scan                        looking for personal data, against the goals
   python -m benchmarks guard                       a request's whole guard phase, against the goals
+  python -m benchmarks output-guard                what rules on answers add to an event, against the goal
   python -m benchmarks micro                       the pure parts alone, in microseconds
   python -m benchmarks counts                      their processor instructions, against the recorded ones
   python -m benchmarks accuracy --data FILE        what is found in labelled text, and what Presidio finds
@@ -58,6 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return accuracy_report.run(arguments.data, arguments.presidio, console)
     if not sys.platform.startswith("linux"):
         parser.error("CPU time is read from /proc, so this runs on Linux only")
+    if arguments.what == "output-guard":
+        return _output_guard(console, arguments.rounds or 5)
     scenarios = _scenarios(arguments, parser)
     for name in sorted({name for each in scenarios for name in each.candidates}):
         if not CANDIDATES[name].is_here():
@@ -92,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["proxies", "micro", "counts", "scan", "guard", "accuracy"],
+        choices=["proxies", "micro", "counts", "scan", "guard", "output-guard", "accuracy"],
         default="proxies",
     )
     parser.add_argument(
@@ -227,6 +242,21 @@ def _guard(console: Console) -> None:
         for what, which, took_ms, goal in guard.measure():
             table.add_row(what, which, f"{took_ms:,.3f}", goal)
     Console().print(table)
+
+
+def _output_guard(console: Console, number: int) -> int:
+    table = Table("rules on answers", title="A streamed event")
+    table.add_column("CPU µs", justify="right")
+    table.add_column(f"times none (goal {output_guard.GOAL})", justify="right")
+    try:
+        with console.status("measuring") as status:
+            for name, took_us, times in output_guard.measure(status.update, number):
+                table.add_row(name, f"{took_us:.1f}", f"{times:.2f}")
+    except BenchmarkFailed as error:
+        console.print(f"[red]Failed:[/] {error}", highlight=False)
+        return 1
+    Console().print(table)
+    return 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from benchmarks import processor
-from benchmarks.candidates import CANDIDATES, BenchmarkFailed, Proxy
+from benchmarks.candidates import CANDIDATES, BenchmarkFailed, Candidate, Proxy
 from benchmarks.driver import Load
 from benchmarks.driver import Outcome as Driven
 from benchmarks.processor import Cores, started
@@ -56,7 +56,7 @@ def _provider(scenario: Scenario, core: int | None) -> Iterator[Provider]:
         yield Provider(url, process.pid)
 
 
-def run(scenario: Scenario, progress: Progress) -> Outcome:
+def run(scenario: Scenario, progress: Progress, candidates: Mapping[str, Candidate] = CANDIDATES) -> Outcome:
     """Every candidate once a round; `progress` hears before each step what comes.
 
     A candidate that fails is left out from then on, and its rounds with it: the outcome says why.
@@ -75,7 +75,7 @@ def run(scenario: Scenario, progress: Progress) -> Outcome:
                 # The load's own core is not what this process may pass on to a proxy.
                 os.sched_setaffinity(0, usable)
                 try:
-                    start = CANDIDATES[name].start
+                    start = candidates[name].start
                     proxies[name] = running.enter_context(start(provider.url, folder, cores.proxy))
                 except (BenchmarkFailed, OSError) as error:
                     outcome.failed[name] = str(error)
@@ -89,7 +89,9 @@ def run(scenario: Scenario, progress: Progress) -> Outcome:
                     if name in outcome.failed:
                         continue
                     try:
-                        measured[name] = _measure(name, proxies[name], provider, scenario, cores)
+                        measured[name] = _measure(
+                            name, candidates[name], proxies[name], provider, scenario, cores
+                        )
                     except BenchmarkFailed as error:
                         outcome.failed[name] = str(error)
                 outcome.rounds.append(
@@ -114,8 +116,9 @@ class _Reading(NamedTuple):
     counts: Counts
 
 
-def _measure(name: str, proxy: Proxy, provider: Provider, scenario: Scenario, cores: Cores) -> Measurement:
-    candidate = CANDIDATES[name]
+def _measure(
+    name: str, candidate: Candidate, proxy: Proxy, provider: Provider, scenario: Scenario, cores: Cores
+) -> Measurement:
     load = Load(
         url=proxy.url,
         streams=max(1, round(scenario.streams * candidate.share)),

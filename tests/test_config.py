@@ -23,6 +23,7 @@ from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "docs" / "sluice.example.toml"
 ENV = {
+    "ACME_SECRET": "s",
     "ANTHROPIC_API_KEY": "k",
     "SLUICE_SECRET": "s",
     "AZURE_OPENAI_API_KEY": "k",
@@ -134,6 +135,21 @@ def test_a_known_provider_needs_no_url(
         ("patterns = { ID = '(?=x)x' }", "policies[0].patterns: the pattern of ID looks ahead or behind"),
         ('deny = { PROJECT = [""] }', "policies[0].patterns: the words of PROJECT are empty"),
         ('name = "P!"', "policies[0].name: must be lower-case"),
+        ('preset = "rag_sistem"', "policies[0].preset: no such choice; did you mean rag_system?"),
+        ('level = "hard"', "policies[0].level: no such choice; there is strict, moderate, permissive"),
+        (
+            "threats.user = { flag = 0.9, block = 0.5 }",
+            "policies[0].threats.user.flag: must not be above block",
+        ),
+        ("threats.user = { block = 2 }", "policies[0].threats.user.block"),
+        (
+            'threats.rules = { "overide.prior" = "off" }',
+            "policies[0].threats.rules.overide.prior: names no rule; did you mean override.prior?",
+        ),
+        ('threats.rules = { "nothing.*" = "off" }', "policies[0].threats.rules.nothing.*: names no rule"),
+        ('threats.rules = { "model" = "on" }', "policies[0].threats.rules"),
+        ("tools.most = -1", "policies[0].tools.most"),
+        ('tools.denyed = ["bash"]', "policies[0].tools.denyed: no such option; did you mean denied?"),
     ],
 )
 def test_what_is_wrong_with_a_policy_is_told(options: str, said: str, tmp_path: Path) -> None:
@@ -526,3 +542,27 @@ def test_explain_names_keys_and_open_ways() -> None:
     assert "without TLS" in said
     assert "https://chat.example.com" in said
     assert "NOT PROTECTED" not in said
+
+
+def test_explain_says_what_policies_leave_open() -> None:
+    def policy(**options: Any) -> dict[str, Any]:
+        return {"name": f"p{len(policies)}", **options}
+
+    policies: list[dict[str, Any]] = []
+    policies.append(policy(preset="rag_system", level="strict", paths=["*/responses"]))
+    policies.append(policy(enforcement="monitor"))
+    policies.append(policy(threats={"enforcement": "monitor"}))
+    policies.append(policy(threats={"on_error": "allow"}))
+    said = config.explain(
+        config.decode({"providers": [{"name": "openai"}], "policies": policies}, {}, Path())
+    )
+    assert said.partition("\nPolicies\n")[2].splitlines() == [
+        "  p0: rag_system, strict",
+        "    for models * at paths */responses",
+        "  p1",
+        "    MONITORS ONLY: nothing is changed or refused.",
+        "  p2",
+        "    MONITORS THREATS ONLY: no attack is refused.",
+        "  p3",
+        "    FAILS OPEN: what the threat detector fails on goes on unjudged.",
+    ]

@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmarks.candidates.candidate import BenchmarkFailed, Candidate, Proxy, program
 from benchmarks.candidates.others import litellm, litellm_command, portkey, portkey_folder
-from benchmarks.candidates.ours import sluice
+from benchmarks.candidates.ours import PASSING, sluice
 from benchmarks.candidates.web import direct, haproxy, nginx
 
 __all__ = ["CANDIDATES", "BenchmarkFailed", "Candidate", "Proxy", "program"]
@@ -24,7 +24,7 @@ CANDIDATES: dict[str, Candidate] = {
     "haproxy": Candidate(
         "one thread; looks at nothing", haproxy, partial(program, "haproxy"), "apt install haproxy"
     ),
-    "sluice-pass": Candidate("a policy that allows everything: looks for nothing", sluice(passing=True)),
+    "sluice-pass": Candidate("a policy that allows everything: looks for nothing", sluice(more=PASSING)),
     "sluice": Candidate("redacts, restores and scans the answer: the defaults", sluice(), redacts=True),
     "sluice-plain": Candidate(
         "the same, reading the provider with aiohttp's client", sluice("plain"), redacts=True

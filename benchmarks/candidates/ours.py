@@ -22,7 +22,7 @@ base_url = "{provider}/v1"
 dialect = "{dialect}"
 api_key = "file:key"
 """
-_PASSING = """
+PASSING = """
 [[policies]]
 name = "default"
 request = { "*" = "allow" }
@@ -30,8 +30,8 @@ answer = { "*" = "allow" }
 """
 
 
-def sluice(upstream: str = "direct", *, dialect: str = "openai_chat", passing: bool = False) -> Start:
-    """`passing` looks for nothing; `dialect` is the provider's."""
+def sluice(upstream: str = "direct", *, dialect: str = "openai_chat", more: str = "") -> Start:
+    """`dialect` is the provider's; `more` goes behind the configuration, `PASSING` to look for nothing."""
 
     @contextmanager
     def start(provider: str, folder: Path, core: int | None) -> Iterator[Proxy]:
@@ -40,7 +40,7 @@ def sluice(upstream: str = "direct", *, dialect: str = "openai_chat", passing: b
         (folder / "key").write_text("sk-benchmark")
         text = _SERVER.format(port=port, upstream=upstream)
         text += _PROVIDER.format(provider=provider, dialect=dialect)
-        config.write_text(text + _PASSING if passing else text)
+        config.write_text(text + more)
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(config), "--quiet"]
         log = folder / "error.log"
         with log.open("w") as stderr, started(command, core, stderr=stderr) as process:

@@ -8,6 +8,7 @@ errors neither. Nothing here opens a connection.
 
 from __future__ import annotations
 
+from gateway.config.guards import Guard
 from gateway.config.loopback import is_loopback
 from gateway.config.reading import decode, from_environment, load
 from gateway.config.routes import Cache, CircuitBreaker, Retries, Route
@@ -21,6 +22,7 @@ __all__ = [
     "Cache",
     "CircuitBreaker",
     "Config",
+    "Guard",
     "Key",
     "Model",
     "Provider",

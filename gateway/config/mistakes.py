@@ -16,6 +16,7 @@ from gateway.access.budget import Budget
 from gateway.access.keys import PREFIX
 from gateway.access.limits import Limits
 from gateway.access.prices import Price
+from gateway.config.guards import Guard, mistakes_of_guard, mistakes_of_topics, unknown_guards
 from gateway.config.loopback import is_loopback
 from gateway.config.routes import Cache, CircuitBreaker, Retries, Route, mistakes_of_routes
 from gateway.config.tables import Config, Key, Model, Provider, Server, State, Timeouts
@@ -23,6 +24,7 @@ from gateway.errors import ConfigError
 from gateway.guard.limits import SourceLimits, Threats, ToolLimits
 from gateway.guard.policy import Policy
 from gateway.guard.rules import RULES, TALK
+from gateway.guard.topics import Matcher
 from gateway.privacy import custom
 from gateway.privacy.entities import UnknownEntity, resolve
 from gateway.privacy.model import meaning
@@ -34,6 +36,7 @@ _Mistake = tuple[str, str]
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # A name is a path segment, a header's value and a metric's label.
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_A_NAME = "must be lower-case letters, digits, hyphens, dots and underscores, at most 64"
 # Set from the request, by the transport, or by `api_key`.
 _TAKEN_HEADERS = (
     "accept accept-encoding api-key authorization connection content-length content-type cookie host "
@@ -96,6 +99,7 @@ _TABLES = {
     "[policies.threats]": Threats,
     "[policies.tools]": ToolLimits,
     "[model]": Model,
+    "[[guards]]": Guard,
 }
 
 
@@ -165,10 +169,18 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
     for at, policy in enumerate(config.policies):
         for place, what in _mistakes_of_policy(policy):
             yield f"policies[{at}].{place}", what
+        for place, what in (*unknown_guards(policy, config.guards), *mistakes_of_topics(policy)):
+            yield f"policies[{at}].{place}", what
         if policy.detection != "real-time" and config.model is None:
             yield f"policies[{at}].detection", f"{policy.detection} needs a model: add a [model] table"
     if config.model is not None:
         yield from _mistakes_of_model(config.model)
+    for at, guard in enumerate(config.guards):
+        if not _NAME.fullmatch(guard.name):
+            yield f"guards[{at}].name", _A_NAME
+        for place, what in mistakes_of_guard(guard):
+            yield f"guards[{at}].{place}", what
+    yield from _twice("guards", "name", [each.name for each in config.guards])
     yield from _twice("policies", "name", [each.name for each in config.policies])
     yield from _twice("keys", "name", [each.name for each in config.keys])
     yield from _twice("keys", "secret", [each.secret for each in config.keys])
@@ -188,7 +200,7 @@ def _mistakes_of_state(config: Config) -> Iterator[_Mistake]:
 
 def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
     if not _NAME.fullmatch(provider.name):
-        yield "name", "must be lower-case letters, digits, hyphens, dots and underscores, at most 64"
+        yield "name", _A_NAME
     if provider.kind is not None and catalog.named(provider.kind) is None:
         yield "kind", _instead(provider.kind, [row.name for row in catalog.ROWS], "no such provider is known")
     yield from _misplaced(provider)
@@ -211,7 +223,7 @@ def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
 
 def _mistakes_of_policy(policy: Policy) -> Iterator[_Mistake]:
     if not _NAME.fullmatch(policy.name):
-        yield "name", "must be lower-case letters, digits, hyphens, dots and underscores, at most 64"
+        yield "name", _A_NAME
     yield from _mistakes_of_threats(policy.threats)
     own = {*policy.deny, *policy.patterns}
     for direction in ("request", "answer"):
@@ -224,6 +236,7 @@ def _mistakes_of_policy(policy: Policy) -> Iterator[_Mistake]:
     try:
         custom.rows(policy.deny, policy.patterns)
         custom.allowed(policy.allow, policy.allow_patterns)
+        Matcher(policy.topics, custom.tame)
     except ConfigError as error:
         yield error.param or "patterns", error.message
 

@@ -9,6 +9,7 @@ from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
 from gateway.config.routes import Route
 from gateway.config.tables import Config, Key
+from gateway.guard.policy import Policy
 
 
 def explain(config: Config) -> str:
@@ -68,6 +69,11 @@ def _explained(config: Config) -> Iterator[str]:
         yield f"  web pages of {', '.join(server.cors_origins)} may call it from a browser"
     if not is_loopback(server.host):
         yield "  It listens without TLS: put a proxy that speaks TLS before it, or keep the network private."
+    if config.policies:
+        yield ""
+        yield "Policies"
+    for policy in config.policies:
+        yield from _policy(policy)
 
 
 def _limits(key: Key) -> str:
@@ -98,3 +104,17 @@ def _ways(route: Route) -> str:
     else:
         first = ", then ".join(route.to)
     return ", then ".join([first, *route.fallback])
+
+
+def _policy(policy: Policy) -> Iterator[str]:
+    is_preset = policy.preset is not None or policy.level != "moderate"
+    yield f"  {policy.name}" + (f": {policy.preset or 'default'}, {policy.level}" if is_preset else "")
+    if policy.is_conditional:
+        models, paths = policy.models or ["*"], policy.paths or ["*"]
+        yield f"    for models {', '.join(models)} at paths {', '.join(paths)}"
+    if policy.enforcement == "monitor":
+        yield "    MONITORS ONLY: nothing is changed or refused."
+    elif policy.threats.enforcement == "monitor":
+        yield "    MONITORS THREATS ONLY: no attack is refused."
+    elif policy.threats.on_error == "allow":
+        yield "    FAILS OPEN: what the threat detector fails on goes on unjudged."

@@ -11,6 +11,7 @@ from msgspec import Meta, field
 from gateway.access.budget import Budget
 from gateway.access.limits import Limits
 from gateway.access.prices import Price
+from gateway.config.guards import Guard
 from gateway.config.routes import Cache, CircuitBreaker, Retries, Route
 from gateway.config.secret import Secret
 from gateway.guard.policy import Policy
@@ -149,3 +150,4 @@ class Config(Table, frozen=True):
     state: State | None = None
     policies: list[Policy] = []
     model: Model | None = None
+    guards: list[Guard] = []

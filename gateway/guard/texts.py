@@ -22,6 +22,7 @@ from gateway.conversation import Source, Sourced
 
 Classify = Callable[[Path, str], Nature]
 
+_SHORTEST = 4  # Characters: no order is shorter in any script, and a body may hold very many.
 _EDGE = 200  # Characters of a long part's ends that are read together with its neighbours.
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _MEANING = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -65,7 +66,8 @@ def passages(parts: Iterable[Sourced], classify: Classify, names: AbstractSet[st
             yield Passage(source, path, plain, False)
         else:
             run.append(Passage(source, path, plain, plain is text))
-            yield run[-1]
+            if len(text) >= _SHORTEST:
+                yield run[-1]
     yield from seams(run)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
+from gateway.guard.checks import Judgement
 from gateway.server.admission import Admission, Granted
 from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
@@ -19,6 +20,9 @@ from gateway.server.models import Reader
 from gateway.server.protection import Protections
 from gateway.server.standing import Standing
 from gateway.wire.http1 import ResponseHead
+
+if TYPE_CHECKING:  # it reports what goes wrong, and who reports knows calls
+    from gateway.server.checks import Checks
 
 
 class Sink(Protocol):
@@ -118,6 +122,7 @@ class Call:
     fallback: str | None = None
     cache: str | None = None
     returned: list[tuple[str, str]] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -132,6 +137,7 @@ class Gateway:
     upstream: Upstream
     protections: Protections
     judge: Judge
+    checks: Checks
     admission: Admission
     standing: Standing
     capacity: Capacity

@@ -47,7 +47,10 @@ async def guard(
         parts, tools = dialect.sources(chat.body), dialect.tool_names(chat.body)
         found = await threats(gateway, call, protection, parts, dialect, tools)
         refuse(found, dialect)
-        return await redact(gateway, call, caller, protection, chat, dialect, protection.request)
+        raw = gateway.checks.raw_texts(protection.policy, chat, dialect)
+        guarded = await redact(gateway, call, caller, protection, chat, dialect, protection.request)
+        await gateway.checks.request(call, protection.policy, chat, dialect, raw)
+        return guarded
     finally:
         call.guard_s = perf_counter() - began_at
 

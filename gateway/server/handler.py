@@ -108,6 +108,7 @@ async def _handle(
         lookup=lookup,
         scan=scan,
         reader=_answer_reader(guarded.reader, protection),
+        checks=gateway.checks.on_answer(protection.policy, call.id),
         head=Head(
             call.id,
             chat.model,

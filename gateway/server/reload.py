@@ -8,6 +8,7 @@ Where a configuration comes from is not known here.
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from gateway.server import models
 from gateway.server.admission import Admission
 from gateway.server.call import Gateway, Upstream
 from gateway.server.capacity import Capacity
+from gateway.server.checks import Checks
 from gateway.server.credentials import authentications
 from gateway.server.judging import Judge
 from gateway.server.plain import PlainUpstream
@@ -47,6 +49,8 @@ async def build(config: Config, proxies: Proxies, before: Gateway | None = None)
     else:
         model = await models.load(config.model) if config.model is not None else None
     judge = Judge(detector(), protections.floors)
+    checks = Checks(config)
+    await checks.start()
     if before is None:
         upstream, standing = upstream_for(config, proxies), Standing(config)
         admission = Admission(config)
@@ -58,7 +62,9 @@ async def build(config: Config, proxies: Proxies, before: Gateway | None = None)
         capacity = before.capacity
     else:
         capacity = Capacity(*_holds(config))
-    return Gateway(config, upstream, protections, judge, admission, standing, capacity, credentials, model)
+    return Gateway(
+        config, upstream, protections, judge, checks, admission, standing, capacity, credentials, model
+    )
 
 
 def _knows(config: Config) -> object:
@@ -77,6 +83,10 @@ def lasting(old: Config, new: Config) -> tuple[Config, list[str]]:
     kept = {name: getattr(old.server, name) for name in changed}
     told = [f"server.{name}" for name in changed] + (["state"] if old.state != new.state else [])
     return replace(new, server=replace(new.server, **kept), state=old.state), told
+
+
+class Closable(Protocol):
+    async def close(self) -> None: ...
 
 
 class Current:
@@ -116,11 +126,15 @@ class Current:
     def discard(self, gateway: Gateway) -> None:
         """Close what no other gateway here has."""
         self._replaced = [each for each in self._replaced if each is not gateway]
+        self._close(gateway.checks)
         model = gateway.model
         if model is not None and all(each.model is not model for each in (*self._replaced, self.gateway)):
-            closing = asyncio.create_task(model.close())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._close(model)
+
+    def _close(self, part: Closable) -> None:
+        closing = asyncio.create_task(part.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def idle(self) -> None:
         """Wait until no request is under way."""
@@ -129,6 +143,8 @@ class Current:
     async def close(self) -> None:
         """Close everything, whoever uses it."""
         await asyncio.gather(*self._closing)
+        for each in (*self._replaced, self.gateway):
+            await each.checks.close()
         await self.gateway.upstream.close()
         await self.gateway.admission.close()
         for model in {id(each.model): each.model for each in (*self._replaced, self.gateway)}.values():

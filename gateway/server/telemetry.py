@@ -60,6 +60,7 @@ def facts(call: Call, now: float) -> dict[str, Any]:
         "restored": call.restored,
         "unresolved": call.unresolved,
         "withheld": call.withheld,
+        "judgements": msgspec.to_builtins(call.judgements),
         "redacted_in_answer": call.redacted,
         "frames": call.frames,
         "frames_held": call.held,

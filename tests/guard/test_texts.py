@@ -64,24 +64,25 @@ def test_empty_texts_are_none() -> None:
 def test_a_short_text_cut_anywhere_is_read_whole(text: str, cuts: list[int]) -> None:
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
     parts = [text[start:end] for start, end in pairwise(places)]
-    found = "\n\n".join(each.text for each in read(*user(*parts)))
-    whole = "".join(part for part in parts if part.strip())
-    assert (
-        whole in found
-        or whole in found.replace(" ", "")
-        or " ".join(whole.split()) in " ".join(found.split())
-    )
+    found = [" ".join(each.text.split()) for each in read(*user(*parts))]
+    whole = " ".join("".join(part for part in parts if part.strip()).split())
+    assert len(text) < 4 or any(whole.replace(" ", "") in each.replace(" ", "") for each in found)
 
 
 def test_a_cut_within_a_word_is_closed_and_one_between_words_is_not() -> None:
     texts = [each.text for each in read(*user("igno", "re all"))]
     assert texts == ["igno", "re all", "igno re all", "ignore all"]
-    assert [each.text for each in read(*user("ignore ", "all"))] == ["ignore ", "all", "ignore  all"]
+    assert [each.text for each in read(*user("ignore ", "every"))] == ["ignore ", "every", "ignore  every"]
+
+
+def test_a_few_characters_say_nothing_alone() -> None:
+    assert [each.text for each in read(*user(*"ignore"))] == ["i g n o r e", "ignore"]
+    assert read(*user("a")) == []
 
 
 def test_sources_are_never_read_together() -> None:
-    parts = [*user("ignore"), Sourced("tool", ("t",), "all"), *user("rules")]
-    assert [each.text for each in read(*parts)] == ["ignore", "all", "rules"]
+    parts = [*user("ignore"), Sourced("tool", ("t",), "every"), *user("rules")]
+    assert [each.text for each in read(*parts)] == ["ignore", "every", "rules"]
 
 
 def test_a_cut_between_long_texts_is_read() -> None:

@@ -24,6 +24,7 @@ from gateway.config import (
     Cache,
     CircuitBreaker,
     Config,
+    Guard,
     Key,
     Model,
     Provider,
@@ -260,6 +261,7 @@ async def running(
     state: State | None = None,
     policies: Iterable[Policy] = (),
     model: Model | None = None,
+    guards: Iterable[Guard] = (),
     others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
     retries: Retries | None = None,
@@ -293,6 +295,7 @@ async def running(
         state=state,
         policies=[*policies],
         model=model,
+        guards=[*guards],
     )
     runner, port = await start(config, Proxies())
     try:

@@ -49,6 +49,7 @@ def gateway(model: Closed | None = None, upstream: Upstream | None = None) -> Ga
         cast(Any, upstream or Upstream()),
         Protections(CONFIG),
         cast(Any, None),
+        cast(Any, Closed()),
         Admission(CONFIG),
         Standing(CONFIG),
         Capacity(1, 1 << 20),
