@@ -7,7 +7,7 @@ the same dialect nothing is translated: frames pass with their bytes, and only t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -43,12 +43,14 @@ class Encoder(Protocol):
     Events of a choice come as a provider would send them: its tool call before the call's arguments, its
     finish after all its texts. Usage may come before or after the finish. `end` is called once, after the
     last event of an answer that was finished; `fail` instead of it, with the facts of `SluiceError.facts`,
-    at any point: an error is never followed by a finish that nobody sent.
+    at any point: an error is never followed by a finish that nobody sent. `verdict` is an event of the
+    gateway's own that no client stumbles over: what `checks.told` says of the whole answer, before its end.
     """
 
     keepalive: bytes
 
     def encode(self, event: Event) -> bytes: ...
+    def verdict(self, told: Mapping[str, Any]) -> bytes: ...
     def end(self) -> bytes: ...
     def fail(self, facts: dict[str, Any]) -> bytes: ...
 

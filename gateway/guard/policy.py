@@ -16,11 +16,13 @@ from msgspec.structs import replace
 from gateway.errors import InvalidRequest, PermissionDenied
 from gateway.guard.limits import Threats, ToolLimits
 from gateway.guard.presets import Level, Preset
+from gateway.guard.topics import Topics
 
 Action = Literal["allow", "flag", "redact", "block"]
 Detection = Literal["real-time", "balanced", "thorough"]
 Format = Literal["token", "synthetic", "hash", "mask", "redact"]
 Enforcement = Literal["enforce", "monitor"]
+Hold = Literal["end", "answer"]
 T = TypeVar("T", bound=str)
 
 REVERSIBLE: frozenset[Format] = frozenset({"token", "synthetic"})
@@ -39,6 +41,8 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     and `paths` are globs over what is asked for and where: such a policy holds for these requests without
     being named. `preset` and `level` fill in what the file does not say (gateway/guard/presets.py).
     `restore_hosts` are hosts into whose URLs values may be restored although the request names none of them.
+    `topics` and `guards` judge the whole request and the whole answer; of the answer, its end waits for the
+    verdict, or with `hold` all of it.
     In `monitor` nothing is changed or refused: findings are logged and counted.
     """
 
@@ -55,6 +59,9 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     restore_hosts: list[str] = []
     threats: Threats = Threats()
     tools: ToolLimits = ToolLimits()
+    topics: Topics = Topics()
+    guards: list[str] = []
+    hold: Hold = "end"
     models: list[str] = []
     paths: list[str] = []
     preset: Preset | None = None
@@ -108,6 +115,8 @@ def choose(
     name = wishes.policy or listed[0]
     if name not in listed:
         raise PermissionDenied("this key may not use that policy", param=f"{prefix}-Policy")
+    if name not in policies:  # a key of the store may list what this configuration has no more
+        raise PermissionDenied("that policy of the key's does not exist here", param=f"{prefix}-Policy")
     policy = policies[name]
     if wishes.mode:
         mode = _one_of(wishes.mode, _DETECTIONS, f"{prefix}-Mode")

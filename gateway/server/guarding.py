@@ -22,6 +22,7 @@ from gateway.privacy.actions import Actions
 from gateway.privacy.redact import Findings, counted, redact_request
 from gateway.privacy.vault import Vault
 from gateway.server import models, telemetry
+from gateway.server.aside import aside
 from gateway.server.call import Call, Gateway
 from gateway.server.models import Reader
 from gateway.server.protection import Protection
@@ -46,7 +47,10 @@ async def guard(
         parts, tools = dialect.sources(chat.body), dialect.tool_names(chat.body)
         found = await threats(gateway, call, protection, parts, dialect, tools)
         refuse(found, dialect)
-        return await redact(gateway, call, caller, protection, chat, dialect, protection.request)
+        raw = gateway.checks.raw_texts(protection.policy, chat, dialect)
+        guarded = await redact(gateway, call, caller, protection, chat, dialect, protection.request)
+        await gateway.checks.request(call, protection.policy, chat, dialect, raw)
+        return guarded
     finally:
         call.guard_s = perf_counter() - began_at
 
@@ -117,7 +121,16 @@ async def redact(
     reader = models.required(gateway.model) if policy.detection != "real-time" else None
     ahead = await look_ahead(chat.body, classify, actions, reader)
     try:
-        found = redact_request(chat.body, classify, vault, dialect.field_names, actions, ahead)
+        found = await aside(
+            call.size_bytes,
+            redact_request,
+            chat.body,
+            classify,
+            vault,
+            dialect.field_names,
+            actions,
+            ahead,
+        )
     except PolicyViolation:
         call.decision, call.threat_type, call.confidence = "block", "sensitive_data", None
         raise

@@ -17,16 +17,19 @@ from typing import Any, Literal
 from aiohttp import web
 from msgspec import Struct
 
-from gateway.access.keys import Caller, identify
+from gateway.access.keys import Caller
 from gateway.chat import written
 from gateway.conversation import ChatRequest
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.dialects.reading import json_object, typed
 from gateway.errors import PolicyViolation
+from gateway.guard.checks import Judgement, decision, kind, message
+from gateway.guard.checks import worst as strongest
 from gateway.guard.limits import Found, worst
 from gateway.privacy.entities import ENTITIES
-from gateway.server import guarding
+from gateway.server import checks, guarding
 from gateway.server.call import CALL, GATEWAY
+from gateway.server.webhook import Direction
 from gateway.wire.jsontext import encode
 
 _Direction = Literal["input", "output"]
@@ -63,7 +66,7 @@ class _Verdict(Struct):
 
 async def guard(request: web.Request) -> web.Response:
     """The verdict on messages as a Chat request has them, and the messages as they would go out."""
-    caller = _caller(request)
+    caller = await _caller(request)
     body = json_object(await request.read())
     asked = typed(body, _Guard)
     judged = {name: body[name] for name in ("messages", "tools") if body.get(name) is not None}
@@ -84,7 +87,7 @@ async def guard(request: web.Request) -> web.Response:
 
 async def scan(request: web.Request) -> web.Response:
     """The verdict on one text."""
-    caller = _caller(request)
+    caller = await _caller(request)
     asked = typed(json_object(await request.read()), _Scan)
     body = {"messages": [{"role": "user", "content": asked.content}]}
     direction: _Direction = "input" if asked.type == "prompt" else "output"
@@ -103,10 +106,10 @@ async def scan(request: web.Request) -> web.Response:
     )
 
 
-def _caller(request: web.Request) -> Caller:
+async def _caller(request: web.Request) -> Caller:
     call = request[CALL]
     call.phase = "identify"
-    caller = identify(request.headers, request.query, request.app[GATEWAY].config.keys)
+    caller = await request[GATEWAY].admission.identify(request.headers, request.query)
     call.key = caller.key.name if caller.key else None
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     return caller
@@ -115,7 +118,7 @@ def _caller(request: web.Request) -> Caller:
 async def _verdict(
     request: web.Request, caller: Caller, body: dict[str, Any], direction: _Direction, model: str
 ) -> _Verdict:
-    gateway, call = request.app[GATEWAY], request[CALL]
+    gateway, call = request[GATEWAY], request[CALL]
     call.phase = "guard"
     protection = await gateway.protections.of(request.headers, caller, model, request.path)
     call.policy, call.format = protection.policy.name, protection.policy.format
@@ -127,6 +130,8 @@ async def _verdict(
         gateway, call, protection, parts, OPENAI_CHAT, tools=OPENAI_CHAT.tool_names(body)
     )
     verdict = _of_threats(found, body)
+    side: Direction = "request" if direction == "input" else "answer"
+    raw = gateway.checks.raw_texts(protection.policy, ChatRequest(body, model), OPENAI_CHAT, side)
     if verdict.decision != "block":
         actions = protection.request if direction == "input" else protection.answer
         hides = False
@@ -144,8 +149,30 @@ async def _verdict(
             scores = [each["confidence"] for each in verdict.threats if each["type"] == "sensitive_data"]
             verdict.threat_type, verdict.confidence = "sensitive_data", max(scores)
             verdict.reason = "personal data or secrets were found"
+    if verdict.decision != "block":
+        texts = checks.turns(body, OPENAI_CHAT)
+        judged = await gateway.checks.judge(protection.policy, side, texts, call.id, raw)
+        _add(verdict, judged, watched=protection.policy.enforcement == "monitor")
     call.guard_s = perf_counter() - began_at
     return verdict
+
+
+def _add(verdict: _Verdict, judged: list[Judgement], watched: bool) -> None:
+    """What topics and guards say of the messages."""
+    minded = [each for each in judged if each.decision != "allow"]
+    verdict.threats += [
+        {
+            "type": kind(each),
+            "confidence": 1.0 if each.confidence is None else each.confidence,
+            "details": {"rule": each.rule, "action": "monitor" if watched else each.decision},
+        }
+        for each in minded
+    ]
+    if decision(minded) == "block" and not watched:
+        first = strongest(minded)
+        verdict.decision, verdict.threat_type = "block", kind(first)
+        verdict.confidence = 1.0 if first.confidence is None else first.confidence
+        verdict.reason = message(minded, "the text")
 
 
 def _of_threats(found: list[Found], body: dict[str, Any]) -> _Verdict:
