@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ from benchmarks import accuracy_report, micro, report, results, rounds, scan
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.dialogue import FEWEST_EVENTS
 from benchmarks.results import Run, Settings
+from benchmarks.threats import speed
 
 _EXAMPLES = """\
 examples:
@@ -25,6 +26,7 @@ examples:
   python -m benchmarks --candidates nginx,sluice   only these, in this order
   python -m benchmarks --streams 400 --pace-ms 40  as many events a second, over four times the streams
   python -m benchmarks scan                        looking for personal data, against the goals
+  python -m benchmarks threats                     judging what a text wants of a model, against the goals
   python -m benchmarks micro                       the pure parts alone, in microseconds
   python -m benchmarks accuracy --data FILE        what is found in labelled text, and what Presidio finds
 
@@ -40,7 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         _micro(console)
         return 0
     if arguments.what == "scan":
-        _scan(console)
+        _against_goals("Looking for personal data", scan.measure(), console)
+        return 0
+    if arguments.what == "threats":
+        _against_goals("Judging what a text wants of a model", speed.measure(), console)
         return 0
     if arguments.what == "accuracy":
         return accuracy_report.run(arguments.data, arguments.presidio, console)
@@ -77,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     names = ", ".join(CANDIDATES)
     parser.add_argument(
-        "what", nargs="?", choices=["proxies", "micro", "scan", "accuracy"], default="proxies"
+        "what", nargs="?", choices=["proxies", "micro", "scan", "threats", "accuracy"], default="proxies"
     )
     parser.add_argument(
         "--data", type=Path, default=accuracy_report.DATA, metavar="FILE", help="labelled text, for accuracy"
@@ -154,12 +159,12 @@ def _micro(console: Console) -> None:
     Console().print(table)
 
 
-def _scan(console: Console) -> None:
-    table = Table("what", "which", title="Looking for personal data")
+def _against_goals(title: str, rows: Iterable[tuple[str, str, float, str]], console: Console) -> None:
+    table = Table("what", "which", title=title)
     table.add_column("µs", justify="right")
     table.add_column("goal", justify="right")
     with console.status("measuring") as status:
-        for what, which, took_us, goal in scan.measure():
+        for what, which, took_us, goal in rows:
             status.update(what)
             table.add_row(what, which, f"{took_us:,.1f}", goal)
     Console().print(table)
