@@ -96,7 +96,7 @@ REQUESTS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
     "chat metadata key": (chat(HI, metadata={ORDER: "x"}), "metadata"),
     "chat user field": (chat(HI, user=ORDER), "user"),
     "chat unknown field": (chat(HI, unheard_of={"of": [ORDER]}), "*"),
-    "chat prediction": (chat(HI, prediction={"type": "content", "content": ORDER}), "*"),
+    "chat prediction": (chat(HI, prediction={"type": "content", "content": ORDER}), "prediction"),
     "completions": (("/v1/completions", {"model": "sim:echo", "prompt": ORDER}), "prompt"),
     "completions list": (("/v1/completions", {"model": "sim:echo", "prompt": ["hi", ORDER]}), "prompt[1]"),
     "completions suffix": (("/v1/completions", {"model": "sim:echo", "prompt": "hi", "suffix": ORDER}), "suffix"),
