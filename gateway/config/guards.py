@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 from msgspec import Meta, Struct
 
 from gateway.config.secret import Secret
+from gateway.errors import ConfigError
 from gateway.guard.checks import Decision
 from gateway.guard.policy import Policy
 from gateway.guard.topics import Subject
+from gateway.privacy import custom
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -97,6 +99,11 @@ def mistakes_of_topics(policy: Policy) -> Iterator[tuple[str, str]]:
                 yield f"{place}.name", "must be letters, digits, hyphens and underscores, at most 64"
             if not topic.words and not topic.patterns:
                 yield place, "finds nothing: give it words or patterns"
+            for number, pattern in enumerate(topic.patterns):
+                try:
+                    custom.tame(topic.name, pattern)
+                except ConfigError as error:
+                    yield f"{place}.patterns[{number}]", error.message
             if not 1 <= topic.threshold <= len(topic.words) + len(topic.patterns):
                 yield (
                     f"{place}.threshold",

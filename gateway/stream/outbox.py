@@ -11,10 +11,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
+from gateway.errors import PolicyViolation
 from gateway.stream.lanes import Waiting
 from gateway.wire.sse import Frame
 
 OVERTAKE_AFTER = 16
+# As much of an answer in one piece is taken from a provider.
+MOST_KEPT_BYTES = 64 << 20
 
 
 class Outbox:
@@ -23,7 +26,17 @@ class Outbox:
     `held` counts what had to wait because text in it was undecided.
     """
 
-    __slots__ = ("_end_at", "_kept", "_overtaking", "_queue", "_write", "held", "may_overtake", "waits")
+    __slots__ = (
+        "_end_at",
+        "_kept",
+        "_kept_bytes",
+        "_overtaking",
+        "_queue",
+        "_write",
+        "held",
+        "may_overtake",
+        "waits",
+    )
 
     def __init__(self, write: Callable[[Waiting], bytes], may_overtake: bool) -> None:
         self.waits = False
@@ -33,12 +46,20 @@ class Outbox:
         self._queue: deque[Waiting] = deque()
         self._overtaking = False
         self._kept: deque[Waiting] | None = None
+        self._kept_bytes = 0
         self._end_at: int | None = None  # where among what is kept the end mark stands
 
     def put(self, waiting: Waiting, out: list[bytes]) -> None:
+        """Raises PolicyViolation where more would have to be kept than can be."""
         if waiting.undecided:
             self.held += 1
-        (self._queue if self._kept is None else self._kept).append(waiting)
+        if self._kept is None:
+            self._queue.append(waiting)
+        else:
+            self._kept.append(waiting)
+            self._kept_bytes += len(waiting.frame.raw)
+            if self._kept_bytes > MOST_KEPT_BYTES:
+                raise PolicyViolation("policy_violation: the answer is too long to wait for a verdict")
         self.release(out)
 
     def release(self, out: list[bytes], everything: bool = False) -> None:

@@ -41,8 +41,8 @@ from gateway.wire.sse import Frame
 
 # What of an answer waits for a verdict on all of it.
 Hold = Literal["nothing", "end", "answer"]
-# A longer answer cannot be judged: in letters, four times what any model says today.
-LONGEST_JUDGED = 4 << 20
+# Characters. A longer answer cannot be judged; no model says as much today.
+LONGEST_JUDGED = 1 << 20
 _NO_FRAME = Frame(b"")
 
 

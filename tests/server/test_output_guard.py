@@ -120,6 +120,16 @@ async def test_an_answer_that_waits_is_a_400_and_nothing_of_it_goes_out(start: S
     assert (await ask(gateway, ABOUT_NOTHING)).status == 200
 
 
+@pytest.mark.parametrize("hold", ["end", "answer"])
+async def test_an_answer_that_comes_in_one_piece_where_a_stream_was_asked_for(
+    start: Start, hold: str
+) -> None:
+    gateway = await start(policies=[topical("flag", hold=hold)])
+    events = (await ask(gateway, f"{ABOUT_ZEBRAS}&fail=json")).events
+    assert [event["sluice"]["decision"] for event in events if "sluice" in event] == ["flag"]
+    assert said(events) == f"It is a {MINDED}, they say. Ask {EMAIL}."
+
+
 async def test_a_topic_is_refused_before_anything_is_forwarded(start: Start) -> None:
     topics = Topics([Topic("zoo", [MINDED])])
     gateway = await start(policies=[Policy("default", topics=topics)])
