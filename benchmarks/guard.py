@@ -21,10 +21,10 @@ from gateway.config import Config, Provider, Proxies
 from gateway.conversation import ChatRequest
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.guard.texts import passages
-from gateway.server import app
-from gateway.server.call import GATEWAY, Call, Gateway
+from gateway.server.call import Call, Gateway
 from gateway.server.guarding import guard
 from gateway.server.judging import Judge
+from gateway.server.reload import build
 
 Row = tuple[str, str, float, str]
 # Characters: milliseconds at the median, and at the 99th percentile.
@@ -55,8 +55,7 @@ def measure() -> Iterator[Row]:
 
 async def _measure() -> list[Row]:
     config = Config(providers=[Provider(name="openai", base_url="http://127.0.0.1:1")])
-    made = app.create(config, app.upstream_for(config, Proxies()))
-    gateway, random = made[GATEWAY], Random(5)
+    gateway, random = await build(config, Proxies()), Random(5)
     rows: list[Row] = []
     for size, (median, late) in _GOALS.items():
         bodies = [_body(_text(random, size)) for _ in range(_WARM + _ROUNDS[size])]

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from statistics import median
 
 from benchmarks import rounds
-from benchmarks.candidates import Candidate, sluice
-from benchmarks.results import Measurement, Settings
+from benchmarks.candidates import BenchmarkFailed, Candidate
+from benchmarks.candidates.ours import sluice
+from benchmarks.results import Measurement
+from benchmarks.scenarios import Scenario
 
 GOAL = 1.25
 WITHOUT = "restoring only"
@@ -30,16 +32,19 @@ threshold = 2
 """
 _OFF = '[[policies]]\nname = "default"\nanswer = { "*" = "allow" }\n'
 CANDIDATES = {
-    WITHOUT: Candidate("no rule on answers", sluice("direct", _OFF)),
-    "default policy": Candidate("what holds without a configuration", sluice("direct")),
-    "blocking policy": Candidate("words, patterns, topics, secrets", sluice("direct", _GUARDED)),
+    WITHOUT: Candidate("no rule on answers", sluice(more=_OFF)),
+    "default policy": Candidate("what holds without a configuration", sluice()),
+    "blocking policy": Candidate("words, patterns, topics, secrets", sluice(more=_GUARDED)),
 }
 
 
 def measure(progress: Callable[[str], None], number: int) -> list[tuple[str, float, float]]:
     """(policy, µs of an event, times that of an answer without rules), from so many rounds."""
-    settings = Settings(list(CANDIDATES), rounds=number, window_s=3.0)
-    found = rounds.run(settings, progress, CANDIDATES)
+    scenario = Scenario("output guard", "rules on answers", list(CANDIDATES), rounds=number)
+    outcome = rounds.run(scenario, progress, CANDIDATES)
+    for name, why in outcome.failed.items():
+        raise BenchmarkFailed(f"{name}: {why}")
+    found = outcome.rounds
 
     def cost(measured: dict[str, Measurement], name: str) -> float:
         return measured[name].cpu_us_per_event or 0.0

@@ -36,6 +36,10 @@ class Breaker:
             return "closed"
         return "half_open" if self._trying or now >= self._next_try_at else "open"
 
+    def rests_for_s(self, now: float) -> float:
+        """How long no call may go; 0 if one may."""
+        return 0.0 if self._next_try_at is None else max(0.0, self._next_try_at - now)
+
     def admits(self, now: float) -> bool:
         """May a call go? Half open one call may, the try: its outcome is to be told."""
         if self._next_try_at is None:

@@ -12,10 +12,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from gateway.access.budget import Budget
 from gateway.access.keys import PREFIX
+from gateway.access.limits import Limits
+from gateway.access.prices import Price
 from gateway.config.guards import Guard, mistakes_of_guard, mistakes_of_topics, unknown_guards
 from gateway.config.loopback import is_loopback
-from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
+from gateway.config.routes import Cache, CircuitBreaker, Retries, Route, mistakes_of_routes
+from gateway.config.tables import Config, Key, Model, Provider, Server, State, Timeouts
 from gateway.errors import ConfigError
 from gateway.guard.limits import SourceLimits, Threats, ToolLimits
 from gateway.guard.policy import Policy
@@ -81,7 +85,15 @@ _TABLES = {
     "[server]": Server,
     "[[providers]]": Provider,
     "[providers.timeouts]": Timeouts,
+    "[providers.retries]": Retries,
+    "[providers.breaker]": CircuitBreaker,
+    "[[routes]]": Route,
+    "[cache]": Cache,
     "[[keys]]": Key,
+    "[keys.limits]": Limits,
+    "[keys.budget]": Budget,
+    "[[prices]]": Price,
+    "[state]": State,
     "[[policies]]": Policy,
     "[policies.threats]": Threats,
     "[policies.tools]": ToolLimits,
@@ -90,12 +102,18 @@ _TABLES = {
 }
 
 
+_TIME = "a time with its zone, such as 2027-01-01T00:00:00Z"
 _IN_TOML = {
+    " | null`": "`",
     "`object`": "a table",
     "`array`": "an array",
     "`str`": "a string",
     "`int`": "a whole number",
     "`float`": "a number",
+    "`datetime` with a timezone component": _TIME,
+    "`datetime`": _TIME,
+    "Invalid RFC3339 encoded datetime": f"expected {_TIME}",
+    "`date`": "a date alone",
     "Object missing required field": "missing option",
     "Expected": "expected",
 }
@@ -111,11 +129,12 @@ def in_toml(message: str) -> str:
 def mistakes(config: Config) -> Iterator[_Mistake]:
     """What no single value shows to be wrong, and what its type alone does not."""
     server = config.server
-    if not is_loopback(server.host) and not config.keys:
+    if not is_loopback(server.host) and not config.keys and config.state is None:
         yield (
             "server.host",
             'without [[keys]] only this machine may be served: set host = "127.0.0.1", or add a [[keys]] '
-            f'table with a name and a secret that begins {PREFIX}, such as secret = "env:SLUICE_KEY"',
+            f'table with a name and a secret that begins {PREFIX}, such as secret = "env:SLUICE_KEY", or a '
+            "[state] table for keys made by `sluice keys create`",
         )
     if not _TOKEN.fullmatch(server.header_prefix) or server.header_prefix.endswith("-"):
         yield "server.header_prefix", "must be how a header's name begins, without the last hyphen: X-Sluice"
@@ -130,6 +149,7 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
     names = [each.name for each in config.providers]
     policies = ["default", *(each.name for each in config.policies)]
     yield from _twice("providers", "name", names)
+    yield from mistakes_of_routes(config.routes, names)
     for at, key in enumerate(config.keys):
         if not key.name.isprintable() or not 0 < len(key.name) <= 64:
             yield f"keys[{at}].name", "must be 1 to 64 printable characters"
@@ -144,6 +164,7 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
         for index, name in enumerate(key.providers):
             if not catalog.is_pattern(name) and name not in names:
                 yield f"keys[{at}].providers[{index}]", _instead(name, names, "no such provider")
+    yield from _mistakes_of_state(config)
     for at, policy in enumerate(config.policies):
         for place, what in _mistakes_of_policy(policy):
             yield f"policies[{at}].{place}", what
@@ -164,14 +185,28 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
     yield from _twice("keys", "secret", [each.secret for each in config.keys])
 
 
+def _mistakes_of_state(config: Config) -> Iterator[_Mistake]:
+    if config.state is not None and config.state.redis is not None:
+        if config.state.path:
+            yield "state", "is either a folder (path) or a Redis server (redis), not both"
+        if not config.state.redis.reveal().startswith(("redis://", "rediss://", "unix://")):
+            yield "state.redis", "must begin redis://, rediss:// (with TLS) or unix://"
+    for at, price in enumerate(config.prices):
+        if not price.model:
+            yield f"prices[{at}].model", "must be a model's name, or a pattern such as gpt-4o*"
+    yield from _twice("prices", "model", [each.model for each in config.prices])
+
+
 def _mistakes_of(provider: Provider) -> Iterator[_Mistake]:
     if not _NAME.fullmatch(provider.name):
         yield "name", _A_NAME
     if provider.kind is not None and catalog.named(provider.kind) is None:
         yield "kind", _instead(provider.kind, [row.name for row in catalog.ROWS], "no such provider is known")
     yield from _misplaced(provider)
-    if provider.api_key is not None and PREFIX in provider.api_key.reveal().lower():
-        yield "api_key", "this is a gateway key, which a provider must never see"
+    for at, secret in enumerate(provider.keys):
+        if PREFIX in secret.reveal().lower():
+            place = "api_key" if at == 0 and provider.api_key is not None else "api_keys"
+            yield place, "this is a gateway key, which a provider must never see"
     if not provider.models:
         yield "models", 'serves nothing: name a model, or write models = ["*"]'
     if "" in provider.models:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from gateway.config.guards import Guard
 from gateway.config.mistakes import in_toml, misnamed, mistakes, refuse
 from gateway.config.secret import Secret, resolve
+from gateway.config.state import placed
 from gateway.config.tables import Config, Provider
 from gateway.errors import ConfigError
 from gateway.guard import presets
@@ -60,6 +61,7 @@ def decode(data: dict[str, Any], env: Mapping[str, str], folder: Path) -> Config
     config = replace(
         config,
         providers=[_placed(each) for each in config.providers],
+        state=placed(config.state, env, folder, config.keys),
         guards=[_found(each, folder) for each in config.guards],
     )
     refuse(mistakes(config))
@@ -108,7 +110,7 @@ def from_environment(env: Mapping[str, str]) -> Config:
             "nothing to serve: set OPENAI_API_KEY or another provider's usual variable, or write a "
             "configuration file (docs/sluice.example.toml shows one)"
         )
-    config = Config(providers=providers)
+    config = Config(providers=providers, state=placed(None, env, Path()))
     refuse(mistakes(config))
     return config
 

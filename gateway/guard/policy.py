@@ -115,6 +115,8 @@ def choose(
     name = wishes.policy or listed[0]
     if name not in listed:
         raise PermissionDenied("this key may not use that policy", param=f"{prefix}-Policy")
+    if name not in policies:  # a key of the store may list what this configuration has no more
+        raise PermissionDenied("that policy of the key's does not exist here", param=f"{prefix}-Policy")
     policy = policies[name]
     if wishes.mode:
         mode = _one_of(wishes.mode, _DETECTIONS, f"{prefix}-Mode")

@@ -22,6 +22,7 @@ from gateway.privacy.actions import Actions
 from gateway.privacy.redact import Findings, counted, redact_request
 from gateway.privacy.vault import Vault
 from gateway.server import models, telemetry
+from gateway.server.aside import aside
 from gateway.server.call import Call, Gateway
 from gateway.server.models import Reader
 from gateway.server.protection import Protection
@@ -120,7 +121,16 @@ async def redact(
     reader = models.required(gateway.model) if policy.detection != "real-time" else None
     ahead = await look_ahead(chat.body, classify, actions, reader)
     try:
-        found = redact_request(chat.body, classify, vault, dialect.field_names, actions, ahead)
+        found = await aside(
+            call.size_bytes,
+            redact_request,
+            chat.body,
+            classify,
+            vault,
+            dialect.field_names,
+            actions,
+            ahead,
+        )
     except PolicyViolation:
         call.decision, call.threat_type, call.confidence = "block", "sensitive_data", None
         raise

@@ -23,7 +23,7 @@ from gateway.guard.policy import Policy, Wishes, applying, choose
 from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import UnknownEntity
-from gateway.privacy.redact import answer_scan
+from gateway.privacy.redact import answer_scan, redact_request
 from gateway.privacy.vault import Vault
 
 # Hashes and lasting ids are keyed with it where the configuration gives no key: they last until the restart.
@@ -111,5 +111,6 @@ def protection(policy: Policy) -> Protection:
     # Else the first text that needs a pattern would compile it, and all streams wait.
     for rules in (request.acting, request.flagged, answer.both):
         rules.warm()
+    redact_request({}, lambda *_: "text", Vault(), policy=request)
     answer_scan(Vault(), answer)
     return Protection(policy, request, answer, Limits(policy.threats, policy.tools, monitor))

@@ -53,6 +53,12 @@ class Relay:
         self._wake: asyncio.Future[None] | None = None
         self._paused = False
 
+    def begin(self, stream: ResponseStream) -> None:
+        """Another provider is asked: what the last one said before its opening is forgotten."""
+        self.close()
+        self.stream = stream
+        self._early = []
+
     # Called from the provider's read callback.
 
     def on_body(self, data: bytes) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from aiohttp import web
 from msgspec import Struct
 
-from gateway.access.keys import Caller, identify
+from gateway.access.keys import Caller
 from gateway.chat import written
 from gateway.conversation import ChatRequest
 from gateway.dialects.openai_chat import OPENAI_CHAT
@@ -66,7 +66,7 @@ class _Verdict(Struct):
 
 async def guard(request: web.Request) -> web.Response:
     """The verdict on messages as a Chat request has them, and the messages as they would go out."""
-    caller = _caller(request)
+    caller = await _caller(request)
     body = json_object(await request.read())
     asked = typed(body, _Guard)
     judged = {name: body[name] for name in ("messages", "tools") if body.get(name) is not None}
@@ -87,7 +87,7 @@ async def guard(request: web.Request) -> web.Response:
 
 async def scan(request: web.Request) -> web.Response:
     """The verdict on one text."""
-    caller = _caller(request)
+    caller = await _caller(request)
     asked = typed(json_object(await request.read()), _Scan)
     body = {"messages": [{"role": "user", "content": asked.content}]}
     direction: _Direction = "input" if asked.type == "prompt" else "output"
@@ -106,10 +106,10 @@ async def scan(request: web.Request) -> web.Response:
     )
 
 
-def _caller(request: web.Request) -> Caller:
+async def _caller(request: web.Request) -> Caller:
     call = request[CALL]
     call.phase = "identify"
-    caller = identify(request.headers, request.query, request.app[GATEWAY].config.keys)
+    caller = await request[GATEWAY].admission.identify(request.headers, request.query)
     call.key = caller.key.name if caller.key else None
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     return caller
@@ -118,7 +118,7 @@ def _caller(request: web.Request) -> Caller:
 async def _verdict(
     request: web.Request, caller: Caller, body: dict[str, Any], direction: _Direction, model: str
 ) -> _Verdict:
-    gateway, call = request.app[GATEWAY], request[CALL]
+    gateway, call = request[GATEWAY], request[CALL]
     call.phase = "guard"
     protection = await gateway.protections.of(request.headers, caller, model, request.path)
     call.policy, call.format = protection.policy.name, protection.policy.format

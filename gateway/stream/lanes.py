@@ -85,7 +85,7 @@ class Lanes:
     the ticket by which its answer is known.
     """
 
-    __slots__ = ("_asked", "_json_output", "_model", "_scan", "_tickets", "open", "unread")
+    __slots__ = ("_asked", "_json_output", "_model", "_said", "_scan", "_tickets", "open", "unread")
 
     def __init__(self, scan: Scan, json_output: bool, model: ActionOf | None) -> None:
         self.open: dict[Lane, LaneState] = {}
@@ -95,6 +95,12 @@ class Lanes:
         self._model = model
         self._tickets: dict[int, tuple[LaneState, Question]] = {}
         self._asked = 0
+        self._said = 0  # in lanes that have ended
+
+    @property
+    def said(self) -> int:
+        """Characters of text so far, what is said twice counted once."""
+        return self._said + sum(_said_in(lane, state) for lane, state in self.open.items())
 
     def begin(self, lane: Lane) -> LaneState:
         state = self.open[lane] = LaneState(self._run_for(lane))
@@ -114,6 +120,7 @@ class Lanes:
         state = self.open.pop(lane, None)
         if state is None:
             return False
+        self._said += _said_in(lane, state)
         state.settle(state.run.flush())
         if state.is_unread:
             self.unread.append(state)
@@ -142,6 +149,7 @@ class Lanes:
         self.unread = [each for each in self.unread if each.is_unread]
 
     def clear(self) -> None:
+        self._said = self.said
         self.open.clear()
         self.unread.clear()
 
@@ -155,3 +163,8 @@ class Lanes:
         else:
             run = TextRun(self._scan, signed=lane.kind == "thinking")
         return run if self._model is None else ModelRun(run, nature, self._scan, self._model)
+
+
+def _said_in(lane: Lane, state: LaneState) -> int:
+    """None if the lane says again what another says."""
+    return state.fed if lane.choice >= 0 and lane.position >= 0 else 0

@@ -106,6 +106,11 @@ class ResponseStream:
         self._finished: set[int] = set()
 
     @property
+    def said(self) -> int:
+        """Characters of text that the provider has said so far, each counted once."""
+        return self._lanes.said
+
+    @property
     def keepalive(self) -> bytes:
         return self._encoder.keepalive
 

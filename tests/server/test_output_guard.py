@@ -18,8 +18,8 @@ from gateway.config.guards import Breaking
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
 from gateway.guard.topics import Topic, Topics
-from gateway.server.call import GATEWAY
 from gateway.server.checks import Guarding
+from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
 from tests.server.guards import MINDED, classifier, onnx_model, tokenizer, webhook
 from tests.server.running import CHAT, DONE, PATIENCE_S, Answer, Pair, asking, saying
@@ -292,7 +292,7 @@ FAILURES: dict[str, Any] = {
 
 
 def guarding(gateway: Pair) -> Guarding:
-    return gateway.runner.app[GATEWAY].checks.guards["acme"]
+    return gateway.runner.app[CURRENT].gateway.checks.guards["acme"]
 
 
 @pytest.mark.parametrize("failure", FAILURES)

@@ -22,6 +22,7 @@ from gateway.guard.policy import Policy
 from gateway.guard.threats import Judging
 from gateway.server import judging
 from gateway.server.judging import Judge
+from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
 from tests.server.running import Answer, Pair, UpstreamKind
 
@@ -453,9 +454,8 @@ async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch, st
     gateway = await start()
     for number in range(5):
         assert (await ask(gateway, *chat({"role": "user", "content": f"hi {number}"}))).status == 200
-    from gateway.server.call import GATEWAY
 
-    judge: Judge = gateway.runner.app[GATEWAY].judge
+    judge: Judge = gateway.runner.app[CURRENT].gateway.judge
     assert len(judge._remembered) == 3
     assert not any(b"hi" in key for key in judge._remembered)
 
@@ -470,9 +470,8 @@ async def test_others_have_their_turn_while_a_long_text_is_judged(gateway: Pair)
             await asyncio.sleep(0)
 
     from gateway.guard.texts import Passage
-    from gateway.server.call import GATEWAY
 
-    judge: Judge = gateway.runner.app[GATEWAY].judge
+    judge: Judge = gateway.runner.app[CURRENT].gateway.judge
     other = asyncio.create_task(count())
     text = " ".join(f"word{number} and more" for number in range(4000))
     await judge.verdicts([Passage("user", ("a",), text)])
