@@ -41,6 +41,7 @@ from gateway.stream.response import Hold
 T = TypeVar("T")
 _log = logging.getLogger("sluice.guard")
 _ACTING = ("redact", "block")
+_LAST_WORDS_S = 2.0
 
 
 class Guarding:
@@ -131,9 +132,13 @@ class Checks:
         self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Raises ConfigError."""
-        for guard in self.guards.values():
-            await guard.start()
+        """Raises ConfigError, and then everything is closed."""
+        try:
+            for guard in self.guards.values():
+                await guard.start()
+        except BaseException:
+            await self.close()
+            raise
 
     async def judge(
         self,
@@ -228,6 +233,9 @@ class Checks:
         task.add_done_callback(self._watching.discard)
 
     async def close(self) -> None:
+        """What is still judged while monitoring has a moment to be logged."""
+        if self._watching:
+            await asyncio.wait(self._watching, timeout=_LAST_WORDS_S)
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)

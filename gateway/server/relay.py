@@ -188,6 +188,11 @@ class AttendedRelay(Relay):
         self._is_judging = False
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def begin(self, stream: ResponseStream) -> None:
+        super().begin(stream)
+        self._is_judging = False
+        self.judgements = []
+
     def on_body(self, data: bytes) -> None:
         super().on_body(data)
         self._ask()

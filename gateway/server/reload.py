@@ -49,7 +49,7 @@ async def build(config: Config, proxies: Proxies, before: Gateway | None = None)
     else:
         model = await models.load(config.model) if config.model is not None else None
     judge = Judge(detector(), protections.floors)
-    checks = Checks(config)
+    checks = await asyncio.to_thread(Checks, config)
     await checks.start()
     if before is None:
         upstream, standing = upstream_for(config, proxies), Standing(config)

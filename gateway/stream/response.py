@@ -41,8 +41,8 @@ from gateway.wire.sse import Frame
 
 # What of an answer waits for a verdict on all of it.
 Hold = Literal["nothing", "end", "answer"]
-# A longer answer cannot be judged: in letters, four times what any model says today.
-LONGEST_JUDGED = 4 << 20
+# Characters. A longer answer cannot be judged; no model says as much today.
+LONGEST_JUDGED = 1 << 20
 _NO_FRAME = Frame(b"")
 
 
@@ -96,7 +96,7 @@ class ResponseStream:
         self._encoder = client.encoder(head)
         self._lanes = Lanes(scan, json_output, model)
         # With a model an answer's finish must not pass a sentence that is being read.
-        self._outbox = Outbox(self._bytes_out, may_overtake=model is None)
+        self._outbox = Outbox(provider, self._encoder, may_overtake=model is None)
         self._hold = hold
         self._stops = self._unjudged = hold in ("end", "answer")
         self._said = 0
@@ -293,7 +293,7 @@ class ResponseStream:
         if self._outbox.waits or (waiting is not None and waiting.undecided):
             self._outbox.put(waiting or Waiting(frame), out)
         else:
-            out.append(frame.raw if waiting is None else self._bytes_out(waiting))
+            out.append(frame.raw if waiting is None else self._outbox.write(waiting))
 
     # --- events that are translated -------------------------------------------------------------------
 
@@ -333,7 +333,7 @@ class ResponseStream:
             out.append(self._encoder.encode(event))
         else:
             waiting.event = event
-            out.append(self._bytes_out(waiting))
+            out.append(self._outbox.write(waiting))
 
     def _made_safe(self, event: Annotation | Logprobs | Extra) -> bool:
         """Redact and restore what an event says beside the lanes; whether it can still be said."""
@@ -440,13 +440,3 @@ class ResponseStream:
 
     def _release(self, out: list[bytes], everything: bool = False) -> None:
         self._outbox.release(out, everything and not self._lanes.unread)
-
-    def _bytes_out(self, waiting: Waiting) -> bytes:
-        changes, event = waiting.changes, waiting.event
-        if event is None:
-            return self._provider.rewrite(waiting.frame, changes) if changes else waiting.frame.raw
-        if changes and isinstance(event, Text):
-            event.text = changes[event.path]
-            if not event.text:
-                return b""
-        return self._encoder.encode(event)
