@@ -87,7 +87,8 @@ async def test_shown_commands_print_what_is_shown(code: str, url: str, tmp_path:
 def test_configuration_files_load(code: str, tmp_path: Path) -> None:
     path = tmp_path / "sluice.toml"
     path.write_text(code)
-    assert config.load(path, {"OPENAI_API_KEY": "sk-test"}).providers
+    names = ("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY")
+    assert config.load(path, dict.fromkeys(names, "sk-test")).providers
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

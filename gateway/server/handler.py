@@ -10,6 +10,7 @@ Threats (in `guard`) and limits (in `admit`) have their place here and nothing t
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import perf_counter, time
 from typing import Any, NamedTuple
 
@@ -27,10 +28,8 @@ from gateway.server.call import CALL, GATEWAY
 from gateway.server.capacity import PLACE, read_body
 from gateway.server.lookup import look_up
 from gateway.server.models import Reader
-from gateway.server.outgoing import Outgoing
 from gateway.server.protection import Protection
 from gateway.server.reading import AnswerReader, look_ahead
-from gateway.server.routing import Candidate
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -67,10 +66,12 @@ async def _handle(
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     raw = await read_body(request)
+    size = len(raw)
     if operation is None:
-        chat = await aside(len(raw), dialect.parse_request, raw, request.match_info.get("model"), stream)
+        chat = await aside(size, dialect.parse_request, raw, request.match_info.get("model"), stream)
     else:
-        chat = await aside(len(raw), operation.parse, raw)
+        chat = await aside(size, operation.parse, raw)
+    del raw  # an answer may take long
     call.stream = chat.stream
 
     call.phase = "authorize"
@@ -90,7 +91,7 @@ async def _handle(
     reader = models.required(gateway.model) if detection != "real-time" else None
     ahead = await look_ahead(chat.body, classify, protection.request, reader)
     found = await aside(
-        len(raw), redact_request, chat.body, classify, vault, dialect.field_names, protection.request, ahead
+        size, redact_request, chat.body, classify, vault, dialect.field_names, protection.request, ahead
     )
     call.entities = counted(found)
     call.detection_s = perf_counter() - began_at
@@ -100,20 +101,14 @@ async def _handle(
     lookup = look_up(gateway, call, chat, dialect, protection.policy, caller, request)
 
     call.phase = "choose"
-
     suffix = operation.suffix if operation is not None else ""
-
-    async def prepare(candidate: Candidate) -> Outgoing:
-        size = len(raw)
-        return await aside(size, outgoing.prepare, chat, dialect, candidate, caller, request.headers, suffix)
-
-    attempts = Attempts(tiers, gateway.standing, call, prepare)
+    prepare = partial(outgoing.prepare, chat, dialect, caller, request.headers, suffix)
     answering = Answering(
         gateway=gateway,
         call=call,
         chat=chat,
         client=dialect,
-        attempts=attempts,
+        attempts=Attempts(tiers, gateway.standing, call, prepare, size),
         lookup=lookup,
         scan=scan,
         reader=_answer_reader(reader, protection),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterable
@@ -590,3 +591,59 @@ async def test_leaving_while_waiting_asks_nobody(start: Start) -> None:
 
 def gateway_of(pair: Pair) -> Any:
     return pair.runner.app[GATEWAY]
+
+
+# --- nothing is left --------------------------------------------------------------------------------------
+
+FATES = ["sim:say", "sim:long?tokens=40&pace_ms=1", "sim:say?fail=slow_head:0.02"]
+FATES += [f"sim:say?fail={fail}" for fail in ("error_first", "error_mid", "html", "empty", "truncate:2")]
+FATES += [f"sim:say?fail={fail}:head" for fail in ("drop", "reset", "stall", "garbage")]
+FATES += [f"sim:say?fail=status:{status}" for status in (400, 401, 429, 500, 503)]
+
+
+async def test_whatever_happens_each_gets_one_answer_and_nothing_is_left(
+    start: Start, claude: Simulator
+) -> None:
+    gateway = await start(
+        retries=Retries(most=1, first_wait_s=0.005),
+        timeouts=Timeouts(first_byte_s=0.5, idle_s=0.3),
+        keepalive_after_s=0.2,
+        others=[anthropic(claude)],
+        routes=[
+            Route(
+                [f"fate{at}"],
+                [f"simulated/{fate}", "claude/sim:say"],
+                "weighted",
+                fallback=["claude/sim:echo"],
+            )
+            for at, fate in enumerate(FATES)
+        ],
+    )
+    chance = random.Random(7)
+    ends: list[bool] = []
+
+    async def live() -> None:
+        model = f"fate{chance.randrange(len(FATES))}"
+        stream, leaves = chance.random() < 0.7, chance.random() < 0.25
+        async with gateway.connect() as connection:
+            connection.request(asking(model, EMAIL, stream=stream, max_tokens=50), CHAT)
+            if leaves:
+                await asyncio.sleep(chance.random() * 0.05)
+                connection.leave()
+                return
+            answer = await connection.rest(await connection.head())
+            ends.append(answer.ended)
+            if stream and answer.status == 200:
+                assert answer.body.count(b"[DONE]") == 1
+            assert answer.status in (200, 400)  # all else falls back
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for _ in range(80):
+            group.create_task(live())
+    assert all(ends)
+    shared = gateway_of(gateway)
+    while shared.capacity.requests:
+        await asyncio.sleep(0.01)
+    assert shared.capacity.memory_bytes == 0
+    assert {each.under_way for each in shared.standing.balance._known.values()} == {0}
+    assert EMAIL.encode() not in b"".join(it.body for it in (*gateway.simulator.requests, *claude.requests))

@@ -48,7 +48,7 @@ async def test_one_more_than_the_limit_is_refused(start: Start) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_bodies_are_refused_beyond_the_memory(start: Start, chunked: bool) -> None:
-    gateway = await start(max_memory_bytes=2 << 20)
+    gateway = await start(max_memory_bytes=3 << 20)
     large = asking("sim:say", "word " * (120 << 10), stream=False)
     headers = [("Transfer-Encoding", "chunked")] if chunked else []
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(large), large) if chunked else large
