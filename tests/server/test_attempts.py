@@ -167,9 +167,10 @@ async def test_a_reset_before_the_answer_is_asked_again_and_told(
         assert it.requests[0] == it.requests[1]
 
 
+@pytest.mark.parametrize("header", [("Retry-After", "0.05"), ("retry-after-ms", "50")], ids=["s", "ms"])
 @both
-async def test_a_rate_limit_is_waited_for(start: Start, stream: bool) -> None:
-    async with scripted(reply(429, headers=[("Retry-After", "0.05")]), fine(stream)) as it:
+async def test_a_rate_limit_is_waited_for(start: Start, stream: bool, header: Header) -> None:
+    async with scripted(reply(429, headers=[header]), fine(stream)) as it:
         gateway = await start(provider_url=it.url, retries=QUICK)
         answer = await gateway.chat("sim", stream=stream)
         assert text_of(answer, stream) == SAID
