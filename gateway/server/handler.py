@@ -98,7 +98,7 @@ async def _handle(
     scan = answer_scan(vault, protection.answer)
 
     call.phase = "lookup"
-    lookup = look_up(gateway, call, chat, dialect, protection.policy, caller, request)
+    lookup = look_up(gateway, call, chat, dialect, protection.policy, caller, request, size)
 
     call.phase = "choose"
     suffix = operation.suffix if operation is not None else ""

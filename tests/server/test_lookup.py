@@ -119,6 +119,18 @@ async def test_what_changes_the_answer_is_another_question(start: Start) -> None
     assert [state(each) for each in asked] == ["miss"] * 6
 
 
+async def test_a_new_idempotency_key_is_no_other_question(start: Start) -> None:
+    gateway = await start(cache=Cache())
+    asked = [await ask(gateway, Idempotency_Key=each) for each in ("x", "y")]
+    assert [state(each) for each in asked] == ["miss", "hit"]
+
+
+async def test_long_requests_bypass_it(start: Start) -> None:
+    gateway = await start(cache=Cache())
+    assert state(await ask(gateway, "word " * 220_000, model="sim:say")) == "bypass"
+    assert len(store(gateway)) == 0
+
+
 async def test_streams_bypass_it_both_ways(start: Start) -> None:
     gateway = await start(cache=Cache())
     assert state(await gateway.chat("sim:echo")) == "bypass"
