@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -11,20 +11,22 @@ from typing import Any, NamedTuple
 from aiohttp import web
 from msgspec import Struct
 
-from gateway.chat import Event
+from gateway.chat import Event, Lane, Text
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderGarbage, SluiceError
+from gateway.guard.checks import decision, message, told
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
 from gateway.server import headers, telemetry
 from gateway.server.attempts import Attempts
 from gateway.server.call import Call, Exchange, Gateway
+from gateway.server.checks import AnswerChecks
 from gateway.server.lookup import Lookup
 from gateway.server.outgoing import Outgoing
 from gateway.server.reading import AnswerReader, read_to_end, restore_whole
-from gateway.server.relay import ReadingRelay, Relay
+from gateway.server.relay import AttendedRelay, Relay
 from gateway.stream import ResponseStream, listened, whole
 from gateway.wire.jsontext import encode, load
 
@@ -46,6 +48,7 @@ class Answering(Struct):
     head: Head
     reader: AnswerReader | None = None
     asked: Dialect | None = None
+    checks: AnswerChecks | None = None
 
     @property
     def provider(self) -> Dialect:
@@ -71,6 +74,7 @@ async def respond(answering: Answering) -> web.Response:
         answering.attempts.close()
         call.usage = answering.provider.usage_of(answer.body)
     body = answer.body
+    texts = _texts_of(answering, body)
     if answering.is_same:
         classify = answering.provider.classifier(chat.json_output)
         if answering.reader is None:
@@ -85,8 +89,11 @@ async def respond(answering: Answering) -> web.Response:
     else:
         events = await _told(answering, answering.provider.events_of(body))
         body = answering.client.body_of(events, answering.head)
+    await _judge(answering, texts, body)
     lookup.keep(call, answering.provider, answer.raw, answer.headers)
-    return web.Response(body=encode(body), content_type="application/json")
+    encoded = encode(body)
+    call.said = len(encoded)
+    return web.Response(body=encoded, content_type="application/json")
 
 
 class _Whole(NamedTuple):
@@ -112,6 +119,32 @@ async def _whole(answering: Answering, outgoing: Outgoing) -> _Whole:
     finally:
         exchange.close()
     return _Whole(raw, _answer_in(answering, load(raw)), head.headers)
+
+
+def _texts_of(answering: Answering, body: dict[str, Any]) -> dict[Lane, list[str]]:
+    """What the provider says, lane by lane, for rules that want it whole; before anything is restored."""
+    texts: dict[Lane, list[str]] = {}
+    if answering.checks is not None:
+        for event in answering.provider.events_of(body):
+            if isinstance(event, Text) and event.lane.choice >= 0 and event.lane.position >= 0:
+                texts.setdefault(event.lane, []).append(event.text)
+    return texts
+
+
+async def _judge(answering: Answering, texts: Mapping[Lane, Sequence[str]], body: dict[str, Any]) -> None:
+    """Ask the rules on the whole answer, and tell the client in it. Raises PolicyViolation."""
+    checks = answering.checks
+    if checks is None:
+        return
+    if checks.hold == "nothing":
+        checks.watch(texts)
+        return
+    judgements = answering.call.judgements
+    judgements += (found := await checks.judge(texts))
+    if decision(found) == "block":
+        raise PolicyViolation(message(found, "the answer"))
+    if decision(found) == "flag":
+        body["sluice"] = told(found, checks.request_id)
 
 
 async def _told(answering: Answering, said: Sequence[Event]) -> list[Event]:
@@ -168,10 +201,12 @@ def _restored(answering: Answering, error: SluiceError) -> SluiceError:
 
 async def stream_answer(request: web.Request, answering: Answering) -> web.StreamResponse:
     """Pass the answer on as it comes."""
-    call = answering.call
+    call, reader, checks = answering.call, answering.reader, answering.checks
     keepalive_s = answering.gateway.config.server.keepalive_after_s
     loop, stream = asyncio.get_running_loop(), _stream(answering)
-    relay = ReadingRelay(stream, loop, answering.reader) if answering.reader else Relay(stream, loop)
+    is_attended = reader is not None or (checks is not None and checks.hold != "nothing")
+    attended = AttendedRelay(stream, loop, reader, checks) if is_attended else None
+    relay = attended or Relay(stream, loop)
     response = web.StreamResponse(
         headers={
             "content-type": _stream_type(answering),
@@ -222,6 +257,11 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
             exchange.close()
         stream = relay.stream
         call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
+        call.said = stream.said
+        if attended is not None:
+            call.judgements += attended.judgements
+        if checks is not None and checks.hold == "nothing":
+            checks.watch(stream.texts)
         call.error = stream.error.type if stream.error else None
         answering.attempts.close(stream.error)
 
@@ -234,6 +274,7 @@ def _stream(answering: Answering) -> ResponseStream:
         answering.head,
         json_output=answering.chat.json_output,
         model=answering.reader and answering.reader.action,
+        hold=answering.checks.hold if answering.checks else None,
     )
 
 

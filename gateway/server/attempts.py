@@ -28,10 +28,7 @@ T = TypeVar("T")
 
 
 class Attempts:
-    """`prepare` makes a candidate's request; it raises InvalidRequest for what that one cannot be told.
-
-    `size` is that of the client's request, in bytes.
-    """
+    """`prepare` makes a candidate's request; it raises InvalidRequest for what that one cannot be told."""
 
     def __init__(
         self,
@@ -39,14 +36,12 @@ class Attempts:
         standing: Standing,
         call: Call,
         prepare: Callable[[Candidate], Outgoing],
-        size: int,
     ) -> None:
         self.committed = False
         self._tiers = tiers
         self._standing = standing
         self._call = call
         self._prepare = prepare
-        self._size = size
         self._loop = asyncio.get_running_loop()
         self._began_at = self._loop.time()
         self._first: Candidate | None = None
@@ -105,7 +100,7 @@ class Attempts:
         call.provider, call.model = provider.name, candidate.model
         other = (provider.name, candidate.model) != (self._first.provider.name, self._first.model)
         call.fallback = provider.name if other else None
-        outgoing = await aside(self._size, self._prepare, candidate)
+        outgoing = await aside(call.size_bytes, self._prepare, candidate)
         breaker, now = self._breaker(candidate), self._loop.time()
         if not breaker.admits(now):
             raise Overloaded(

@@ -3,33 +3,31 @@
 receive → identify → parse → authorize → admit → guard → lookup → choose → connect → relay → settle, by these
 names in code, logs and metrics. Before the first byte has gone to the client a failure is raised and
 becomes a status; afterwards it is an error event in the client's dialect and the end.
-
-Threats (in `guard`) and limits (in `admit`) have their place here and nothing to do yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from time import perf_counter, time
-from typing import Any, NamedTuple
+from time import time
+from typing import NamedTuple
 
 from aiohttp import web
 
-from gateway.access.keys import identify
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
-from gateway.privacy.redact import answer_scan, counted, redact_request
-from gateway.server import models, outgoing, routing
+from gateway.privacy.redact import answer_scan
+from gateway.server import outgoing, routing
 from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.aside import aside
 from gateway.server.attempts import Attempts
 from gateway.server.call import CALL, GATEWAY
 from gateway.server.capacity import PLACE, read_body
+from gateway.server.guarding import guard
 from gateway.server.lookup import look_up
 from gateway.server.models import Reader
 from gateway.server.protection import Protection
-from gateway.server.reading import AnswerReader, look_ahead
+from gateway.server.reading import AnswerReader
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,7 +46,7 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        with request.app[GATEWAY].capacity.place() as request[PLACE]:
+        with request[GATEWAY].capacity.place() as request[PLACE]:
             return await _handle(request, dialect, stream, operation)
 
     handle.dialect = dialect  # type: ignore[attr-defined]  # whoever writes an error needs it
@@ -58,19 +56,21 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
 async def _handle(
     request: web.Request, dialect: Dialect, stream: bool | None, operation: Operation | None
 ) -> web.StreamResponse:
-    gateway, call = request.app[GATEWAY], request[CALL]
+    gateway, call = request[GATEWAY], request[CALL]
 
     call.phase = "identify"
-    caller = identify(request.headers, request.query, gateway.config.keys)
+    caller = await gateway.admission.identify(request.headers, request.query)
     call.key = caller.key.name if caller.key else None
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     raw = await read_body(request)
-    size = len(raw)
+    call.size_bytes = len(raw)
     if operation is None:
-        chat = await aside(size, dialect.parse_request, raw, request.match_info.get("model"), stream)
+        chat = await aside(
+            call.size_bytes, dialect.parse_request, raw, request.match_info.get("model"), stream
+        )
     else:
-        chat = await aside(size, operation.parse, raw)
+        chat = await aside(call.size_bytes, operation.parse, raw)
     del raw  # an answer may take long
     call.stream = chat.stream
 
@@ -78,27 +78,18 @@ async def _handle(
     tiers = routing.chain(gateway.config, caller, chat.model, request.match_info.get("provider"))
     call.provider, call.model = tiers[0].candidates[0].provider.name, chat.model
 
-    call.phase = "guard"
-    protection = await gateway.protections.of(request.headers, caller)
-    call.policy, call.format = protection.policy.name, protection.policy.format
-    began_at = perf_counter()
-    secret = gateway.config.server.secret
-    vault = protection.vault(
-        secret.reveal().encode() if secret else None, call.key or "", lasting=_is_kept(chat.body, dialect)
-    )
+    call.phase = "admit"
     classify = dialect.classifier(chat.json_output)
-    detection = protection.policy.detection
-    reader = models.required(gateway.model) if detection != "real-time" else None
-    ahead = await look_ahead(chat.body, classify, protection.request, reader)
-    found = await aside(
-        size, redact_request, chat.body, classify, vault, dialect.field_names, protection.request, ahead
-    )
-    call.entities = counted(found)
-    call.detection_s = perf_counter() - began_at
-    scan = answer_scan(vault, protection.answer)
+    model = tiers[0].candidates[0].model
+    await gateway.admission.admit(call, caller.key, chat.body, classify, model, free=operation is not None)
+
+    call.phase = "guard"
+    protection = await gateway.protections.of(request.headers, caller, chat.model, request.path)
+    guarded = await guard(gateway, call, caller, protection, chat, dialect)
+    scan = answer_scan(guarded.vault, protection.answer)
 
     call.phase = "lookup"
-    lookup = look_up(gateway, call, chat, dialect, protection.policy, caller, request, size)
+    lookup = look_up(gateway, call, chat, dialect, protection.policy, caller, request)
 
     call.phase = "choose"
     suffix = operation.suffix if operation is not None else ""
@@ -108,10 +99,11 @@ async def _handle(
         call=call,
         chat=chat,
         client=dialect,
-        attempts=Attempts(tiers, gateway.standing, call, prepare, size),
+        attempts=Attempts(tiers, gateway.standing, call, prepare),
         lookup=lookup,
         scan=scan,
-        reader=_answer_reader(reader, protection),
+        reader=_answer_reader(guarded.reader, protection),
+        checks=gateway.checks.on_answer(protection.policy, call.id),
         head=Head(
             call.id,
             chat.model,
@@ -136,13 +128,3 @@ def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReade
     if reader is None or policy.detection != "thorough" or policy.enforcement == "monitor":
         return None
     return AnswerReader(reader, protection.answer.of)
-
-
-def _is_kept(body: dict[str, Any], dialect: Dialect) -> bool:
-    """Does the provider keep the conversation, so that a placeholder must mean the same next time?
-
-    Responses are kept unless the request says that they are not.
-    """
-    if dialect.name != "openai_responses":
-        return False
-    return bool(body.get("store") is not False or body.get("previous_response_id"))

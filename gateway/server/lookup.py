@@ -64,15 +64,14 @@ def look_up(
     policy: Policy,
     caller: Caller,
     request: web.Request,
-    size: int,
 ) -> Lookup:
-    """What is known of a redacted request of `size` bytes. Streams bypass the cache both ways."""
+    """What is known of a redacted request. Streams bypass the cache both ways."""
     cache = gateway.standing.cache
     if cache is None:
         return Lookup()
     call.cache = "bypass"
     wishes = control(request.headers.get("Cache-Control", ""))
-    if chat.stream or wishes.no_store or size > _LONGEST_BODY:
+    if chat.stream or wishes.no_store or call.size_bytes > _LONGEST_BODY:
         return Lookup()
     call.cache = "miss"
     own = caller.provider_credential

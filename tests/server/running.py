@@ -19,10 +19,12 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway import simulator
+from gateway.access.prices import Price
 from gateway.config import (
     Cache,
     CircuitBreaker,
     Config,
+    Guard,
     Key,
     Model,
     Provider,
@@ -31,10 +33,11 @@ from gateway.config import (
     Route,
     Secret,
     Server,
+    State,
     Timeouts,
 )
 from gateway.guard.policy import Policy
-from gateway.server import app
+from gateway.server.serving import start
 from gateway.simulator import Simulator
 
 UpstreamKind = Literal["direct", "plain"]
@@ -254,8 +257,11 @@ async def running(
     timeouts: Timeouts | None = None,
     models: Iterable[str] = ("sim*",),
     keys: Iterable[Key] = (),
+    prices: Iterable[Price] = (),
+    state: State | None = None,
     policies: Iterable[Policy] = (),
     model: Model | None = None,
+    guards: Iterable[Guard] = (),
     others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
     retries: Retries | None = None,
@@ -285,10 +291,13 @@ async def running(
         routes=[*routes],
         cache=cache,
         keys=[*keys],
+        prices=[*prices],
+        state=state,
         policies=[*policies],
         model=model,
+        guards=[*guards],
     )
-    runner, port = await app.start(config, Proxies())
+    runner, port = await start(config, Proxies())
     try:
         yield Pair(port, runner, sim)
     finally:

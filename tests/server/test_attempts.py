@@ -20,7 +20,7 @@ import pytest
 
 from gateway import simulator
 from gateway.config import CircuitBreaker, Key, Provider, Retries, Route, Secret, Timeouts
-from gateway.server.call import GATEWAY
+from gateway.server.reload import CURRENT
 from gateway.simulator import Simulator
 from tests.server.conftest import Start
 from tests.server.running import CHAT, DONE, NEVER, Answer, Header, Pair, asking, frame
@@ -591,7 +591,7 @@ async def test_leaving_while_waiting_asks_nobody(start: Start) -> None:
 
 
 def gateway_of(pair: Pair) -> Any:
-    return pair.runner.app[GATEWAY]
+    return pair.runner.app[CURRENT].gateway
 
 
 # --- nothing is left --------------------------------------------------------------------------------------

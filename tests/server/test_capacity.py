@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 from gateway.errors import Overloaded
-from gateway.server.call import GATEWAY
 from gateway.server.capacity import Capacity
+from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
 from tests.server.running import CHAT, Answer, Pair, asking
 
 
 def capacity(pair: Pair) -> Capacity:
-    return pair.runner.app[GATEWAY].capacity
+    return pair.runner.app[CURRENT].gateway.capacity
 
 
 def refused(answer: Answer) -> bool:

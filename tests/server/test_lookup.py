@@ -10,7 +10,7 @@ import pytest
 from gateway.access.cache import Cache as Store
 from gateway.config import Cache, Key, Provider, Route, Secret
 from gateway.guard.policy import Policy
-from gateway.server.call import GATEWAY
+from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
 from tests.server.running import CHAT, NEVER, Answer, Pair, asking, saying
 from tests.server.test_attempts import WHOLE, provider, reply, scripted
@@ -35,7 +35,7 @@ def text(answer: Answer) -> str:
 
 
 def store(gateway: Pair) -> Store:
-    found = gateway.runner.app[GATEWAY].standing.cache
+    found = gateway.runner.app[CURRENT].gateway.standing.cache
     assert found is not None
     return found
 
