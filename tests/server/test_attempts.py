@@ -20,6 +20,8 @@ import pytest
 
 from gateway import simulator
 from gateway.config import CircuitBreaker, Key, Provider, Retries, Route, Secret, Timeouts
+from gateway.guard.policy import Policy
+from gateway.guard.topics import Topic, Topics
 from gateway.server.reload import CURRENT
 from gateway.simulator import Simulator
 from tests.server.conftest import Start
@@ -559,7 +561,7 @@ async def test_a_wait_may_be_bridged_by_keepalives(start: Start) -> None:
     """The failure came before anything had gone out; what follows the comment is the second answer."""
     async with scripted(reply(500), fine(True)) as it:
         gateway = await start(
-            provider_url=it.url, keepalive_after_s=0.02, retries=Retries(most=1, first_wait_s=0.3)
+            provider_url=it.url, keepalive_after_s=0.3, retries=Retries(most=1, first_wait_s=1.2)
         )
         answer = await gateway.chat("sim")
         assert answer.body.startswith(b":")
@@ -570,7 +572,7 @@ async def test_a_wait_may_be_bridged_by_keepalives(start: Start) -> None:
 async def test_a_second_failure_after_a_keepalive_is_told_in_the_stream(start: Start) -> None:
     async with scripted(streamed(b"data: " + json.dumps(ERROR).encode() + b"\n\n"), reply(500)) as it:
         gateway = await start(
-            provider_url=it.url, keepalive_after_s=0.02, retries=Retries(most=5, first_wait_s=0.3)
+            provider_url=it.url, keepalive_after_s=0.3, retries=Retries(most=5, first_wait_s=1.2)
         )
         answer = await gateway.chat("sim")
         assert answer.stream_error["type"] == "server_error"
@@ -592,6 +594,32 @@ async def test_leaving_while_waiting_asks_nobody(start: Start) -> None:
 
 def gateway_of(pair: Pair) -> Any:
     return pair.runner.app[CURRENT].gateway
+
+
+async def test_what_judges_whole_answers_begins_anew_with_each(start: Start) -> None:
+    """The answer is held until it is judged; the first candidate's breaks off before that."""
+    policy = Policy("default", topics=Topics([Topic("zoo", ["zebra"])]), hold="answer")
+    async with (
+        scripted(streamed(frame({"content": "A zebra, and"}))) as it,
+        scripted(fine(True)) as good,
+        scripted(streamed(frame({"content": "A zebra."}), frame({}, "stop"), DONE)) as bad,
+    ):
+        gateway = await start(
+            provider_url=it.url,
+            policies=[policy],
+            others=[provider("good", good.url), provider("bad", bad.url)],
+            routes=[
+                Route(["chat"], ["simulated/m"], fallback=["good/m"]),
+                Route(["zoo"], ["simulated/m"], fallback=["bad/m"]),
+            ],
+        )
+        answer = await gateway.chat("chat")
+        assert text_of(answer, True) == SAID
+        assert b"zebra" not in answer.body
+        refused = await gateway.chat("zoo")
+        assert refused.status == 400
+        assert refused.error["type"] == "policy_violation"
+        assert it.asked == 2
 
 
 # --- nothing is left --------------------------------------------------------------------------------------

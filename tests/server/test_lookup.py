@@ -12,14 +12,14 @@ from gateway.config import Cache, Key, Provider, Route, Secret
 from gateway.guard.policy import Policy
 from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
-from tests.server.running import CHAT, NEVER, Answer, Pair, asking, saying
+from tests.server.running import CHAT, NEVER, Answer, Pair, asking, picture, saying
 from tests.server.test_attempts import WHOLE, provider, reply, scripted
 
 BOB, EVE = "bob.stone@example.org", "eve.miller@example.net"
 
 
 async def ask(
-    gateway: Pair, content: str = "Hello", model: str = "sim:echo", key: str = "", **headers: str
+    gateway: Pair, content: Any = "Hello", model: str = "sim:echo", key: str = "", **headers: str
 ) -> Answer:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
     own = [("Authorization", f"Bearer sk-sluice-{key}")] if key else []
@@ -127,7 +127,7 @@ async def test_a_new_idempotency_key_is_no_other_question(start: Start) -> None:
 
 async def test_long_requests_bypass_it(start: Start) -> None:
     gateway = await start(cache=Cache())
-    assert state(await ask(gateway, "word " * 220_000, model="sim:say")) == "bypass"
+    assert state(await ask(gateway, picture(1 << 20), model="sim:say")) == "bypass"
     assert len(store(gateway)) == 0
 
 
