@@ -36,10 +36,10 @@ class Outgoing(Struct):
 def prepare(
     chat: ChatRequest,
     client: Dialect,
-    candidate: Candidate,
     caller: Caller,
     sent: Mapping[str, str],
-    suffix: str = "",
+    suffix: str,
+    candidate: Candidate,
 ) -> Outgoing:
     """The request in the dialect that the provider speaks, the client's if it can.
 
