@@ -8,6 +8,7 @@ Where a configuration comes from is not known here.
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from aiohttp import web
 from msgspec.structs import replace
@@ -52,6 +53,16 @@ def lasting(old: Config, new: Config) -> tuple[Config, list[str]]:
     return replace(new, server=replace(new.server, **kept)), [f"server.{name}" for name in changed]
 
 
+class Part(Protocol):
+    """What a gateway must close."""
+
+    async def close(self) -> None: ...
+
+
+def _parts(gateway: Gateway) -> list[Part]:
+    return [part for part in (gateway.upstream, gateway.model) if part is not None]
+
+
 class Current:
     """The gateway in force. `ready` is False once no new connection is taken."""
 
@@ -88,11 +99,12 @@ class Current:
     def discard(self, gateway: Gateway) -> None:
         """Close what no other gateway here has."""
         self._replaced = [each for each in self._replaced if each is not gateway]
-        model = gateway.model
-        if model is not None and all(each.model is not model for each in (*self._replaced, self.gateway)):
-            closing = asyncio.create_task(model.close())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+        used = [part for each in (*self._replaced, self.gateway) for part in _parts(each)]
+        for part in _parts(gateway):
+            if not any(part is each for each in used):
+                closing = asyncio.create_task(part.close())
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
 
     async def idle(self) -> None:
         """Wait until no request is under way."""
@@ -101,10 +113,9 @@ class Current:
     async def close(self) -> None:
         """Close everything, whoever uses it."""
         await asyncio.gather(*self._closing)
-        await self.gateway.upstream.close()
-        for model in {id(each.model): each.model for each in (*self._replaced, self.gateway)}.values():
-            if model is not None:
-                await model.close()
+        left = {id(part): part for each in (*self._replaced, self.gateway) for part in _parts(each)}
+        for part in left.values():
+            await part.close()
 
 
 CURRENT: web.AppKey[Current] = web.AppKey("current", Current)

@@ -25,7 +25,6 @@ from msgspec import Struct
 from gateway.config import Config, Proxies
 from gateway.errors import ConfigError
 from gateway.server import beside, children, handover, metrics_files, sockets, worker
-from gateway.server.beside import Beside
 from gateway.server.children import Child
 from gateway.server.cores import cores
 from gateway.server.notify import Notifier
@@ -38,6 +37,7 @@ _HUNG_AFTER_S = 30.0
 _SOUND_AFTER_S = 10.0
 _MOST_FAILED_STARTS = 5
 _LONGEST_PAUSE_S = 10.0
+_BESIDE_AGAIN_S = 2.0
 _RELOAD_WITHIN_S = 150.0
 # Behind the drain: answers say their last words, sockets are closed.
 _END_WITHIN_S = 15.0
@@ -49,16 +49,14 @@ _log = logging.getLogger("sluice.supervisor")
 class Service(Struct, frozen=True):
     """What is to run. `read` gives the configuration as it is written now, or raises ConfigError.
 
-    `announce` is told where the service listens, once it does. `beside` says what the configuration wants
-    run in a process of its own, if anything. `check` are arguments with which the program only looks
-    whether it could start.
+    `announce` is told where the service listens, once it does. `check` are arguments with which the program
+    only looks whether it could start.
     """
 
     read: Callable[[], Config]
     proxies: Proxies
     announce: Callable[[Config, Sequence[str]], None]
     check: Sequence[str]
-    beside: Callable[[Config], Beside | None]
 
 
 def run(service: Service) -> int:
@@ -75,6 +73,7 @@ class Supervisor:
         self._children = before.children
         self._activated = before.activated
         self._listening = before.listening_at(self._config.server)
+        self._places = [sockets.url(each) for each in self._listening]
         sockets.check(self._listening, self._config)
         _compile(self._config)
         self._beside: Child | None = None
@@ -224,7 +223,7 @@ class Supervisor:
         for child in self._adopted():
             child.leaving = True
             child.signal(signal.SIGUSR1)
-        self._service.announce(self._config, [sockets.url(each) for each in self._listening])
+        self._service.announce(self._config, self._places)
         self._notifier.ready(self._status())
 
     def _adopted(self) -> list[Child]:
@@ -246,7 +245,7 @@ class Supervisor:
         metrics_files.process_ended(pid)
         if child is self._beside:
             self._beside = None
-            self._beside_at = monotonic() + _TICK_S
+            self._beside_at = monotonic() + _BESIDE_AGAIN_S
         elif not child.leaving and not child.adopted and self._kill_at is None:
             self._mourn(child, how)
 
@@ -274,7 +273,7 @@ class Supervisor:
     # --- what stands beside -------------------------------------------------------------------------------
 
     def _start_beside(self) -> None:
-        wanted = self._service.beside(self._config)
+        wanted = beside.wanted(self._config)
         if wanted is None:
             self._beside_at = float("inf")
         else:
@@ -356,14 +355,15 @@ class Supervisor:
         if self._kill_at is None:
             self._kill_at = monotonic() + within_s
             _log.info("%s: answers under way have %g s", why, self._config.server.drain_s)
+        if not self._activated:
+            sockets.close(self._listening)  # or connections would wait here for nobody
         self._notifier.stopping("Finishing answers that are under way", within_s)
         for child in self._children.values():
             child.signal(signal.SIGTERM)
 
     def _status(self) -> str:
         ready = sum(child.ready for child in self._workers())
-        places = ", ".join(sockets.url(each) for each in self._listening)
-        return f"{ready} of {self._number()} workers serve on {places}"
+        return f"{ready} of {self._number()} workers serve on {', '.join(self._places)}"
 
 
 class _Reload:
