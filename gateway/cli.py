@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import uvloop
 
-from gateway import __version__, scan_command
+from gateway import __version__, guard_command, keys_command, scan_command
 from gateway.config import Config, Proxies, explain, from_environment, load
 from gateway.errors import ConfigError
 
@@ -21,7 +21,9 @@ examples:
   OPENAI_API_KEY=sk-… sluice serve     a gateway on http://127.0.0.1:8080/v1, no file needed
   sluice serve --config sluice.toml    the same, as the file says
   sluice check sluice.toml             is the file right, and what does it amount to?
+  sluice keys create chat-app          a key for an application, with --help what it may do
   sluice scan --file letter.txt        what in a text is personal or secret? (--redact: the text without it)
+  sluice guard --file prompt.txt       would it be refused, and by which rule?
 """
 _SIGNALS = """\
 signals:
@@ -77,6 +79,25 @@ def _parser() -> argparse.ArgumentParser:
     scan_command.add_arguments(scan)
     scan.set_defaults(run=scan_command.run)
 
+    guard = commands.add_parser(
+        "guard",
+        help="judge texts as a policy would: attacks, jailbreaks, hidden text",
+        description=guard_command.DESCRIPTION,
+        epilog=guard_command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    guard_command.add_arguments(guard)
+    guard.set_defaults(run=guard_command.run)
+
+    keys = commands.add_parser(
+        "keys",
+        help="make, list, revoke and rotate the keys of callers",
+        description=keys_command.DESCRIPTION,
+        epilog=keys_command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    keys_command.add_arguments(keys)
+
     show = commands.add_parser("demo", help="the gateway with an embedded provider, and what each side sees")
     show.add_argument("--serve", action="store_true", help="keep it running, for an SDK of yours")
     show.add_argument("--port", type=int, default=8080, help="where, with --serve (default: %(default)s)")
@@ -125,6 +146,8 @@ def _who_may_call(config: Config) -> str:
     names = ", ".join(provider.name for provider in config.providers)
     if config.keys:
         return f"Serving {names} to {len(config.keys)} key(s)."
+    if config.state is not None:
+        return f"Serving {names} to the keys that `sluice keys` makes; without any, to this machine only."
     return f"Serving {names} to this machine only, because there are no [[keys]]."
 
 

@@ -78,7 +78,9 @@ async def test_shown_commands_print_what_is_shown(code: str, url: str, tmp_path:
     shown = [line for line in code.splitlines() if not line.startswith("$ ")]
     sluice = f'sluice() {{ {shlex.quote(sys.executable)} -m gateway "$@"; }}'
     script = "\n".join(["set -e", f"cd {shlex.quote(str(tmp_path))}", sluice, *commands])
-    out = await run(["bash", "-c", here(script, url)], PYTHONPATH=str(ROOT))
+    out = await run(
+        ["bash", "-c", here(script, url)], PYTHONPATH=str(ROOT), XDG_STATE_HOME=str(tmp_path / "state")
+    )
     for line, pattern in zip(out.splitlines(), shown, strict=True):
         assert re.fullmatch(re.escape(pattern).replace("…", ".*"), line), (line, pattern)
 
@@ -87,7 +89,8 @@ async def test_shown_commands_print_what_is_shown(code: str, url: str, tmp_path:
 def test_configuration_files_load(code: str, tmp_path: Path) -> None:
     path = tmp_path / "sluice.toml"
     path.write_text(code)
-    assert config.load(path, {"OPENAI_API_KEY": "sk-test"}).providers
+    env = {"OPENAI_API_KEY": "sk-test", "SLUICE_REDIS": "redis://localhost:6379/0", "HOME": str(tmp_path)}
+    assert config.load(path, env).providers
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -8,25 +8,35 @@ errors neither. Nothing here opens a connection.
 
 from __future__ import annotations
 
+from gateway.config.guards import Guard
 from gateway.config.loopback import is_loopback
 from gateway.config.reading import decode, from_environment, load
+from gateway.config.routes import Cache, CircuitBreaker, Retries, Route
 from gateway.config.secret import Secret
+from gateway.config.state import state_of
 from gateway.config.summary import explain
-from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
+from gateway.config.tables import Config, Key, Model, Provider, Server, State, Timeouts
 from gateway.providers.proxies import Proxies
 
 __all__ = [
+    "Cache",
+    "CircuitBreaker",
     "Config",
+    "Guard",
     "Key",
     "Model",
     "Provider",
     "Proxies",
+    "Retries",
+    "Route",
     "Secret",
     "Server",
+    "State",
     "Timeouts",
     "decode",
     "explain",
     "from_environment",
     "is_loopback",
     "load",
+    "state_of",
 ]

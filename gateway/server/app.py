@@ -90,10 +90,14 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         telemetry.report(bug, call.phase, call.id)
         response = _failure(request, InternalError("the gateway failed; its log has the request id"))
     finally:
+        call.asked = call.phase in ("connect", "relay")
         call.phase = "settle"
         call.status = response.status if response is not None else 499
-        telemetry.settle(call, perf_counter())
-        current.leave(gateway)
+        try:
+            await gateway.admission.settle(call)
+        finally:
+            telemetry.settle(call, perf_counter())
+            current.leave(gateway)
     return response
 
 
@@ -131,7 +135,7 @@ def _admit(request: web.Request) -> None:
     post); both carry the page's own host in one of the two headers.
     """
     config = request[GATEWAY].config
-    if config.keys:
+    if request[GATEWAY].admission.keyring.required:
         return
     if not is_loopback(_hostname(f"//{request.host}")):
         raise PermissionDenied(
@@ -183,18 +187,32 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
     out["X-Request-ID"] = call.id
     if getattr(request.match_info.handler, "dialect", None) is ANTHROPIC:
         out["request-id"] = call.id  # where its SDK looks
-    for name, value in call.returned:
+    for name, value in (*call.limits, *call.returned):
         out.setdefault(name, value)  # our own Retry-After says the same
     prefix = request[GATEWAY].config.server.header_prefix
     if call.provider:
         out[f"{prefix}-Provider"] = call.provider
     if call.model and call.model.isprintable() and call.model.isascii():
         out[f"{prefix}-Model"] = call.model
+    if call.attempts > 1:
+        out[f"{prefix}-Attempts"] = str(call.attempts)
+    if call.maybe_billed:
+        out[f"{prefix}-Maybe-Billed"] = str(call.maybe_billed)
+    if call.cache is not None:
+        out[f"{prefix}-Cache"] = call.cache
     if call.entities is not None:
         out[f"{prefix}-Entities-Detected"] = str(sum(call.entities.values()))
         out[f"{prefix}-Detection-Time-Ms"] = f"{call.detection_s * 1000:.2f}"
         if call.format != "token":
             out[f"{prefix}-Format"] = call.format  # the one-way ones are not restored
+    if call.decision is not None:
+        out[f"{prefix}-Decision"] = call.decision
+        out[f"{prefix}-Event-ID"] = call.id
+        out[f"{prefix}-Guard-Time-Ms"] = f"{call.guard_s * 1000:.2f}"
+        if call.threat_type is not None:
+            out[f"{prefix}-Threat-Type"] = call.threat_type
+        if call.confidence is not None:
+            out[f"{prefix}-Confidence"] = f"{call.confidence:.3f}"
     if origin := _allowed_origin(request):
         out["Access-Control-Allow-Origin"] = origin
         out["Access-Control-Expose-Headers"] = (

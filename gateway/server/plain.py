@@ -88,8 +88,9 @@ class PlainUpstream:
                         trace_request_ctx=facts,
                     )
             except aiohttp.ConnectionTimeoutError:
-                message = f"no connection to the provider within {timeouts.connect_s:g} s"
-                raise ProviderTimeout(message) from None
+                late = ProviderTimeout(f"no connection to the provider within {timeouts.connect_s:g} s")
+                late.asked = False
+                raise late from None
             except TimeoutError:
                 if total.expired():
                     raise ProviderTimeout(f"the answer took longer than {timeouts.total_s:g} s") from None
@@ -264,7 +265,9 @@ def _before_head(error: Exception) -> SluiceError:
     if isinstance(error, aiohttp.ClientResponseError) and not isinstance(error, aiohttp.ClientHttpProxyError):
         return ProviderGarbage("the provider's answer is not valid HTTP")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return ProviderUnreachable(f"no connection to the provider ({type(error.os_error).__name__})")
+        unreachable = ProviderUnreachable(f"no connection to the provider ({type(error.os_error).__name__})")
+        unreachable.asked = False
+        return unreachable
     return ProviderUnreachable("the connection to the provider broke before it answered")
 
 

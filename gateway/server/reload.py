@@ -8,17 +8,24 @@ Where a configuration comes from is not known here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Protocol
 
 from aiohttp import web
 from msgspec.structs import replace
 
 from gateway.config import Config, Proxies
+from gateway.config.weights import detector
 from gateway.server import models
+from gateway.server.admission import Admission
 from gateway.server.call import Gateway, Upstream
+from gateway.server.capacity import Capacity
+from gateway.server.checks import Checks
 from gateway.server.credentials import authentications
+from gateway.server.judging import Judge
 from gateway.server.plain import PlainUpstream
 from gateway.server.protection import Protections
+from gateway.server.standing import Standing
 from gateway.server.upstream import Upstream as DirectUpstream
 
 # Options of [server] that are built into the sockets and processes of a running service.
@@ -29,28 +36,66 @@ def upstream_for(config: Config, proxies: Proxies) -> Upstream:
     return (DirectUpstream if config.server.upstream == "direct" else PlainUpstream)(proxies=proxies)
 
 
+def compiled(config: Config) -> Protections:
+    """What policies look for, ready to look; slow at first, and then the same in every process forked."""
+    detector()
+    return Protections(config)
+
+
 async def build(config: Config, proxies: Proxies, before: Gateway | None = None) -> Gateway:
     """Everything that a request needs. Raises ConfigError, and then nothing has changed.
 
-    What outlives a configuration is taken over from the gateway `before`: connections to providers, and a
-    model whose options are the same.
+    What outlives a configuration is taken over from the gateway `before`: connections to providers, what keys
+    have used, and where their options are the same, the model and what is known of providers.
     """
     # A policy that nobody has compiled yet takes a second, for which no stream shall wait.
-    protections = await asyncio.to_thread(Protections, config)
+    protections = await asyncio.to_thread(compiled, config)
     credentials = authentications(config.providers)
-    if before is not None and config.model == before.config.model:
-        model = before.model
+    async with contextlib.AsyncExitStack() as undo:
+        if before is not None and config.model == before.config.model:
+            model = before.model
+        elif config.model is None:
+            model = None
+        else:
+            model = await models.load(config.model)
+            undo.push_async_callback(model.close)
+        judge = Judge(detector(), protections.floors)
+        checks = Checks(config)
+        undo.push_async_callback(checks.close)
+        await checks.start()
+        if before is None:
+            admission = Admission(config)
+            await admission.start()
+            upstream, standing = upstream_for(config, proxies), Standing(config)
+        else:
+            upstream, admission = before.upstream, before.admission
+            standing = before.standing if _knows(before.config) == _knows(config) else Standing(config)
+        undo.pop_all()
+    if before is not None and _holds(before.config) == _holds(config):
+        capacity = before.capacity
     else:
-        model = await models.load(config.model) if config.model is not None else None
-    upstream = upstream_for(config, proxies) if before is None else before.upstream
-    return Gateway(config, upstream, protections, credentials, model)
+        capacity = Capacity(*_holds(config))
+    return Gateway(
+        config, upstream, protections, judge, checks, admission, standing, capacity, credentials, model
+    )
+
+
+def _knows(config: Config) -> object:
+    """What `Standing` is made of."""
+    return config.providers, config.routes, config.cache
+
+
+def _holds(config: Config) -> tuple[int, int]:
+    """What `Capacity` is made of."""
+    return config.server.max_requests, config.server.max_memory_bytes
 
 
 def lasting(old: Config, new: Config) -> tuple[Config, list[str]]:
     """The new configuration as far as a running service can take it on, and the options that it cannot."""
     changed = [name for name in _LASTING if getattr(old.server, name) != getattr(new.server, name)]
     kept = {name: getattr(old.server, name) for name in changed}
-    return replace(new, server=replace(new.server, **kept)), [f"server.{name}" for name in changed]
+    told = [f"server.{name}" for name in changed] + (["state"] if old.state != new.state else [])
+    return replace(new, server=replace(new.server, **kept), state=old.state), told
 
 
 class Part(Protocol):
@@ -60,7 +105,8 @@ class Part(Protocol):
 
 
 def _parts(gateway: Gateway) -> list[Part]:
-    return [part for part in (gateway.upstream, gateway.model) if part is not None]
+    parts = (gateway.upstream, gateway.admission, gateway.checks, gateway.model)
+    return [part for part in parts if part is not None]
 
 
 class Current:
@@ -92,6 +138,7 @@ class Current:
     def replace(self, gateway: Gateway) -> None:
         """New requests get this one."""
         before, self.gateway = self.gateway, gateway
+        gateway.admission.take(gateway.config)
         self._replaced.append(before)
         if not before.in_flight:
             self.discard(before)

@@ -28,8 +28,7 @@ from gateway.server import beside, children, handover, metrics_files, sockets, w
 from gateway.server.children import Child
 from gateway.server.cores import cores
 from gateway.server.notify import Notifier
-from gateway.server.protection import Protections
-from gateway.server.reload import lasting
+from gateway.server.reload import compiled, lasting
 
 # An event loop that has not turned for so long will not turn again.
 _HUNG_AFTER_S = 30.0
@@ -75,7 +74,7 @@ class Supervisor:
         self._listening = before.listening_at(self._config.server)
         self._places = [sockets.url(each) for each in self._listening]
         sockets.check(self._listening, self._config)
-        _compile(self._config)
+        compiled(self._config)  # here, before workers are forked: they share it
         self._beside: Child | None = None
         self._beside_at = 0.0
         self._wake, self._waker = socket.socketpair()
@@ -287,7 +286,7 @@ class Supervisor:
         try:
             config, unchanged = lasting(self._config, self._service.read())
             sockets.check(self._listening, config)
-            _compile(config)
+            compiled(config)
         except ConfigError as error:
             self._refuse_reload(error.message)
             return
@@ -375,8 +374,3 @@ class _Reload:
         self.until = until
         self.asked = asked
         self.answers: dict[int, str | None] = {}
-
-
-def _compile(config: Config) -> None:
-    """Compile what policies look for, so that it is there in every worker that is forked."""
-    Protections(config)

@@ -14,9 +14,12 @@ from msgspec.structs import replace
 from gateway.config import Config, Model, Provider, Proxies, Server
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
+from gateway.server.admission import Admission
 from gateway.server.call import Gateway
+from gateway.server.capacity import Capacity
 from gateway.server.protection import Protections
 from gateway.server.reload import CURRENT, Current, build, lasting
+from gateway.server.standing import Standing
 from tests.server.running import PATIENCE_S, asking, running, saying
 
 PLAIN = Policy("default", request={"*": "allow"}, answer={"*": "allow"})
@@ -41,7 +44,17 @@ class Upstream(Closed):
 
 
 def gateway(model: Closed | None = None, upstream: Upstream | None = None) -> Gateway:
-    return Gateway(CONFIG, cast(Any, upstream or Upstream()), Protections(CONFIG), {}, cast(Any, model))
+    return Gateway(
+        CONFIG,
+        cast(Any, upstream or Upstream()),
+        Protections(CONFIG),
+        cast(Any, None),
+        cast(Any, Closed()),
+        Admission(CONFIG),
+        Standing(CONFIG),
+        Capacity(1, 1 << 20),
+        model=cast(Any, model),
+    )
 
 
 async def test_a_gateway_is_closed_behind_its_last_request() -> None:
@@ -97,6 +110,7 @@ async def test_what_outlives_a_configuration_is_taken_over() -> None:
     same = await build(replace(CONFIG, model=model), Proxies(), old)
     other = await build(replace(CONFIG, model=replace(model, min_score=0.9)), Proxies(), same)
     assert same.upstream is old.upstream is other.upstream
+    assert same.admission is old.admission is other.admission
     assert same.model is old.model is not None
     assert other.model is not old.model
     await old.upstream.close()
