@@ -30,6 +30,8 @@ from gateway.server.upstream import Upstream as DirectUpstream
 
 # Options of [server] that are built into the sockets and processes of a running service.
 _LASTING = ("host", "port", "workers", "max_body_bytes", "upstream")
+# Tables of what is opened once, at the start.
+_LASTING_TABLES = ("state",)
 
 
 def upstream_for(config: Config, proxies: Proxies) -> Upstream:
@@ -92,10 +94,11 @@ def _holds(config: Config) -> tuple[int, int]:
 
 def lasting(old: Config, new: Config) -> tuple[Config, list[str]]:
     """The new configuration as far as a running service can take it on, and the options that it cannot."""
-    changed = [name for name in _LASTING if getattr(old.server, name) != getattr(new.server, name)]
-    kept = {name: getattr(old.server, name) for name in changed}
-    told = [f"server.{name}" for name in changed] + (["state"] if old.state != new.state else [])
-    return replace(new, server=replace(new.server, **kept), state=old.state), told
+    options = [name for name in _LASTING if getattr(old.server, name) != getattr(new.server, name)]
+    tables = [name for name in _LASTING_TABLES if getattr(old, name) != getattr(new, name)]
+    server = replace(new.server, **{name: getattr(old.server, name) for name in options})
+    kept = replace(new, server=server, **{name: getattr(old, name) for name in tables})
+    return kept, [*(f"server.{name}" for name in options), *tables]
 
 
 class Part(Protocol):

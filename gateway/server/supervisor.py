@@ -24,7 +24,7 @@ from msgspec import Struct
 
 from gateway.config import Config, Proxies
 from gateway.errors import ConfigError
-from gateway.server import beside, children, handover, metrics_files, sockets, worker
+from gateway.server import beside, children, handover, metrics_files, sockets, telemetry, worker
 from gateway.server.children import Child
 from gateway.server.cores import cores
 from gateway.server.notify import Notifier
@@ -75,6 +75,7 @@ class Supervisor:
         self._places = [sockets.url(each) for each in self._listening]
         sockets.check(self._listening, self._config)
         compiled(self._config)  # here, before workers are forked: they share it
+        self._number = self._config.server.workers or cores()
         self._beside: Child | None = None
         self._beside_at = 0.0
         self._wake, self._waker = socket.socketpair()
@@ -144,7 +145,7 @@ class Supervisor:
         elif self._wants_reload and all(child.ready for child in self._workers()):
             self._begin_reload(now)
         if self._reload is None and now >= self._start_at:
-            for _ in range(self._number() - len(self._workers())):
+            for _ in range(self._number - len(self._workers())):
                 self._start_worker()
         if self._serves and self._beside is None and now >= self._beside_at:
             self._start_beside()
@@ -152,7 +153,8 @@ class Supervisor:
     def _listen(self) -> None:
         """Hear what children say and signals ask for."""
         open_controls = {child.control: child for child in self._children.values() if child.control}
-        waits_s = min(_TICK_S, (self._notifier.watchdog_s or _TICK_S) / 4)
+        watchdog_s = self._notifier.watchdog_s
+        waits_s = _TICK_S if watchdog_s is None else min(_TICK_S, watchdog_s / 4)
         if (pause_s := self._start_at - monotonic()) > 0:
             waits_s = min(waits_s, pause_s)
         for source in wait([self._wake, *open_controls], waits_s):
@@ -174,9 +176,6 @@ class Supervisor:
             self._try_successor()
 
     # --- workers ------------------------------------------------------------------------------------------
-
-    def _number(self) -> int:
-        return self._config.server.workers or cores()
 
     def _workers(self) -> list[Child]:
         """Those of this program that are to stay."""
@@ -203,7 +202,7 @@ class Supervisor:
                 child.ready = True
                 self._failed_starts = 0
                 ready = [each for each in self._workers() if each.ready]
-                if len(ready) >= self._number() and not self._serves:
+                if len(ready) >= self._number and not self._serves:
                     self._now_serves()
                 elif self._serves:
                     self._notifier.status(self._status())
@@ -212,6 +211,8 @@ class Supervisor:
                 if not self._serves and not self._adopted():
                     self._unusable = why
                     self._stop("it cannot start")
+                else:
+                    self._notifier.status(f"{self._status()}; another cannot start: {why}")
             case worker.Prepared(why) if self._reload is not None:
                 self._reload.answers[child.pid] = why
             case _:
@@ -290,6 +291,10 @@ class Supervisor:
         except ConfigError as error:
             self._refuse_reload(error.message)
             return
+        except Exception as bug:
+            telemetry.report(bug, "reload")
+            self._refuse_reload("the gateway failed while it read it")
+            return
         self._reload = _Reload(config, unchanged, now + _RELOAD_WITHIN_S, self._workers())
         for child in self._reload.asked:
             child.tell(worker.Prepare(config))
@@ -362,7 +367,7 @@ class Supervisor:
 
     def _status(self) -> str:
         ready = sum(child.ready for child in self._workers())
-        return f"{ready} of {self._number()} workers serve on {', '.join(self._places)}"
+        return f"{ready} of {self._number} workers serve on {', '.join(self._places)}"
 
 
 class _Reload:
