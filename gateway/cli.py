@@ -134,7 +134,6 @@ def _supervise(arguments: argparse.Namespace) -> int:
         proxies=Proxies.from_environment(os.environ),
         announce=announce,
         check=["check", arguments.config] if arguments.config else [],
-        beside=lambda config: None,
     )
     try:
         return supervisor.run(service)

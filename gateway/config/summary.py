@@ -21,6 +21,8 @@ def _explained(config: Config) -> Iterator[str]:
     server = config.server
     place = f"[{server.host}]" if ":" in server.host else server.host
     yield f"Listens on http://{place}:{server.port}; an OpenAI SDK takes base_url http://{place}:{server.port}/v1"
+    number = f"{server.workers} worker(s)" if server.workers else "One worker a core"
+    yield f"{number}; told to stop, they finish what is under way within {server.drain_s:g} s"
     yield ""
     yield "Providers"
     for at, each in enumerate(config.providers):
