@@ -23,10 +23,12 @@ from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "docs" / "sluice.example.toml"
 ENV = {
+    "ACME_SECRET": "s",
     "ANTHROPIC_API_KEY": "k",
     "SLUICE_SECRET": "s",
     "AZURE_OPENAI_API_KEY": "k",
     "OPENAI_API_KEY": "sk-provider-secret",
+    "OPENAI_API_KEY_2": "sk-second-provider-secret",
     "SLUICE_KEY_CHAT_APP": "sk-sluice-secret",
 }
 
@@ -34,7 +36,6 @@ SMALLEST = """
 [server]
 host = "127.0.0.1"
 port = 8080
-workers = 1
 
 [[providers]]
 name = "openai"
@@ -134,6 +135,21 @@ def test_a_known_provider_needs_no_url(
         ("patterns = { ID = '(?=x)x' }", "policies[0].patterns: the pattern of ID looks ahead or behind"),
         ('deny = { PROJECT = [""] }', "policies[0].patterns: the words of PROJECT are empty"),
         ('name = "P!"', "policies[0].name: must be lower-case"),
+        ('preset = "rag_sistem"', "policies[0].preset: no such choice; did you mean rag_system?"),
+        ('level = "hard"', "policies[0].level: no such choice; there is strict, moderate, permissive"),
+        (
+            "threats.user = { flag = 0.9, block = 0.5 }",
+            "policies[0].threats.user.flag: must not be above block",
+        ),
+        ("threats.user = { block = 2 }", "policies[0].threats.user.block"),
+        (
+            'threats.rules = { "overide.prior" = "off" }',
+            "policies[0].threats.rules.overide.prior: names no rule; did you mean override.prior?",
+        ),
+        ('threats.rules = { "nothing.*" = "off" }', "policies[0].threats.rules.nothing.*: names no rule"),
+        ('threats.rules = { "model" = "on" }', "policies[0].threats.rules"),
+        ("tools.most = -1", "policies[0].tools.most"),
+        ('tools.denyed = ["bash"]', "policies[0].tools.denyed: no such option; did you mean denied?"),
     ],
 )
 def test_what_is_wrong_with_a_policy_is_told(options: str, said: str, tmp_path: Path) -> None:
@@ -193,7 +209,7 @@ KEY = '[[keys]]\nname = "k"\nsecret = "sk-sluice-k"\n'
         (one('dialect = "openai-chat"'), "providers[0].dialect: no such choice; did you mean openai_chat?"),
         (one(server='port = "80"'), "server.port: expected a whole number, got a string"),
         (one(server="port = 65536"), "server.port: expected a whole number <= 65535"),
-        (one(server="workers = 0"), "server.workers: expected a whole number >= 1"),
+        (one(server="workers = -1"), "server.workers: expected a whole number >= 0"),
         (one("timeouts = {idle_s = nan}"), "providers[0].timeouts.idle_s: expected a number"),
         (one("timeouts = {idle_s = inf}"), "providers[0].timeouts.idle_s: expected a number"),
         (one('models = "*"'), "providers[0].models: expected an array, got a string"),
@@ -346,20 +362,36 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("env:EMPTY", "the environment variable EMPTY is not set"),
         ("env:TWO", "the environment variable TWO must hold one word"),
         ("env:sk-hidden", "env: must be followed by the name"),
-        ("sk-hidden", "a secret is written as env:NAME or file:PATH"),
-        ("", "a secret is written as env:NAME or file:PATH"),
+        ("sk-hidden", "a secret is written as env:NAME, file:PATH or credential:NAME"),
+        ("", "a secret is written as env:NAME, file:PATH or credential:NAME"),
         ("file:none", "the file cannot be read (No such file"),
         ("file:empty", "the file is empty"),
         ("file:.", "the file cannot be read"),
         ("file:bad", "the file cannot be read (not text)"),
+        ("credential:none", "the credential none cannot be read (No such file"),
+        ("credential:empty", "the credential empty is empty"),
+        ("credential:bad", "the credential bad cannot be read (not text)"),
+        ("credential:../bad", "credential: must be followed by the name"),
+        ("credential:..", "credential: must be followed by the name"),
+        ("credential:sk/hidden", "credential: must be followed by the name"),
     ],
 )
 def test_a_secret_that_is_not_there(tmp_path: Path, written: str, said: str) -> None:
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "bad").write_bytes(b"\xff")
-    message = refused(one(f'api_key = "{written}"'), tmp_path, {"EMPTY": "", "TWO": "hidden hidden"})
+    env = {"EMPTY": "", "TWO": "hidden hidden", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    message = refused(one(f'api_key = "{written}"'), tmp_path, env)
     assert message.startswith(f"providers[0].api_key: {said}")
     assert "hidden" not in message
+
+
+def test_a_secret_may_be_a_credential_of_the_service(tmp_path: Path) -> None:
+    (tmp_path / "openai").write_text("sk-test\n")
+    file = tmp_path / "sluice.toml"
+    file.write_text(one('api_key = "credential:openai"'))
+    loaded = config.load(file, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert loaded.providers[0].api_key == Secret("sk-test")
+    assert "there are no credentials here" in refused(one('api_key = "credential:openai"'), tmp_path, {})
 
 
 # --- the laws ---------------------------------------------------------------------------------------------
@@ -510,3 +542,27 @@ def test_explain_names_keys_and_open_ways() -> None:
     assert "without TLS" in said
     assert "https://chat.example.com" in said
     assert "NOT PROTECTED" not in said
+
+
+def test_explain_says_what_policies_leave_open() -> None:
+    def policy(**options: Any) -> dict[str, Any]:
+        return {"name": f"p{len(policies)}", **options}
+
+    policies: list[dict[str, Any]] = []
+    policies.append(policy(preset="rag_system", level="strict", paths=["*/responses"]))
+    policies.append(policy(enforcement="monitor"))
+    policies.append(policy(threats={"enforcement": "monitor"}))
+    policies.append(policy(threats={"on_error": "allow"}))
+    said = config.explain(
+        config.decode({"providers": [{"name": "openai"}], "policies": policies}, {}, Path())
+    )
+    assert said.partition("\nPolicies\n")[2].splitlines() == [
+        "  p0: rag_system, strict",
+        "    for models * at paths */responses",
+        "  p1",
+        "    MONITORS ONLY: nothing is changed or refused.",
+        "  p2",
+        "    MONITORS THREATS ONLY: no attack is refused.",
+        "  p3",
+        "    FAILS OPEN: what the threat detector fails on goes on unjudged.",
+    ]

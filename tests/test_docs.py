@@ -16,7 +16,7 @@ import pytest
 
 from gateway import cli, config, simulator
 from gateway.config import Config, Provider, Proxies, Secret, Server
-from gateway.server import app
+from gateway.server import serving
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,7 +37,7 @@ def blocks(language: str) -> list[object]:
 async def url() -> AsyncIterator[str]:
     provider = await simulator.start("127.0.0.1", 0, simulator.Settings())
     behind = Provider(name="openai", base_url=provider.url, api_key=Secret("sk-test"))
-    runner, port = await app.start(Config(server=Server(port=0), providers=[behind]), Proxies())
+    runner, port = await serving.start(Config(server=Server(port=0), providers=[behind]), Proxies())
     yield f"http://127.0.0.1:{port}/v1"
     await runner.cleanup()
     await provider.close()

@@ -96,7 +96,7 @@ async def redact(request: web.Request) -> web.Response:
 
 
 async def _caller(request: web.Request) -> Caller:
-    return await request.app[GATEWAY].admission.identify(request.headers, request.query)
+    return await request[GATEWAY].admission.identify(request.headers, request.query)
 
 
 def _hash_key(caller: Caller) -> bytes:

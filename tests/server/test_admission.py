@@ -17,8 +17,8 @@ from gateway.access.budget import Budget, Spent
 from gateway.access.limits import Limits
 from gateway.access.prices import Price
 from gateway.config import Key, Provider, Secret
-from gateway.server.call import GATEWAY
 from gateway.server.estimate import UNSAID_OUTPUT, most_output
+from gateway.server.reload import CURRENT
 from gateway.store.failover import Failover
 from tests.server.conftest import Start
 from tests.server.running import CHAT, DONE, Answer, Pair, asking, frame, saying, serving
@@ -33,7 +33,7 @@ def key(limits: Limits | None = None, budget: Budget | None = None) -> Key:
 
 
 def store_of(pair: Pair) -> Failover:
-    return pair.runner.app[GATEWAY].admission.store
+    return pair.runner.app[CURRENT].gateway.admission.store
 
 
 async def asked(pair: Pair, model: str = "sim:say", content: str = "Hello", **more: Any) -> Answer:
@@ -147,7 +147,7 @@ async def test_a_key_without_limits_does_not_touch_the_store(
 async def test_another_configuration_keeps_what_was_counted(start: Start) -> None:
     pair = await start(keys=[key(Limits(requests_per_minute=2))])
     await asked(pair)
-    gateway = pair.runner.app[GATEWAY]
+    gateway = pair.runner.app[CURRENT].gateway
     gateway.config = replace(gateway.config, keys=[key(Limits(requests_per_minute=3))])
     gateway.admission.take(gateway.config)
     assert (await asked(pair)).headers["X-RateLimit-Remaining-Requests"] == "1"

@@ -17,7 +17,7 @@ from gateway import simulator
 from gateway.access.budget import Budget
 from gateway.access.limits import Limits
 from gateway.config import Key, Secret, State
-from gateway.server.call import GATEWAY
+from gateway.server.reload import CURRENT
 from tests.conftest import ROOT
 from tests.server.conftest import Start
 from tests.server.running import CHAT, Answer, asking, connected
@@ -149,7 +149,7 @@ async def test_redis_is_killed_and_comes_back_under_load_and_no_request_fails(
         budget=Budget(tokens=10**9),
     )
     pair = await start(keys=[key], state=State(redis=Secret(redis.url)))
-    store = pair.runner.app[GATEWAY].admission.store
+    store = pair.runner.app[CURRENT].gateway.admission.store
     statuses: Counter[int] = Counter()
     stop = asyncio.Event()
 
