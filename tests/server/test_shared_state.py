@@ -57,6 +57,7 @@ async def file(tmp_path: Path) -> AsyncIterator[str]:
     path.write_text(f"""
         [server]
         port = 0
+        workers = 1
         [[providers]]
         name = "sim"
         base_url = "{sim.url}"
@@ -130,7 +131,8 @@ async def test_running_gateways_know_of_every_change_of_a_key(file: str, ports: 
 
 
 @pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
+def redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    monkeypatch.setattr("gateway.store.redis._TIMEOUT_S", 30.0)  # one that is gone says so at once
     if not is_installed():
         pytest.skip("redis-server is not installed")
     server = RedisServer(tmp_path)
