@@ -25,6 +25,7 @@ EXAMPLE = ROOT / "docs" / "sluice.example.toml"
 ENV = {
     "ANTHROPIC_API_KEY": "k",
     "SLUICE_SECRET": "s",
+    "SLUICE_AUDIT_SECRET": "s",
     "AZURE_OPENAI_API_KEY": "k",
     "OPENAI_API_KEY": "sk-provider-secret",
     "SLUICE_KEY_CHAT_APP": "sk-sluice-secret",

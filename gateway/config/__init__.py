@@ -9,6 +9,7 @@ Nothing here opens a connection.
 from __future__ import annotations
 
 from gateway.config.loopback import is_loopback
+from gateway.config.observability import Audit, Log, Metrics, Traces
 from gateway.config.reading import decode, from_environment, load
 from gateway.config.secret import Secret
 from gateway.config.summary import explain
@@ -16,14 +17,18 @@ from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
 from gateway.providers.proxies import Proxies
 
 __all__ = [
+    "Audit",
     "Config",
     "Key",
+    "Log",
+    "Metrics",
     "Model",
     "Provider",
     "Proxies",
     "Secret",
     "Server",
     "Timeouts",
+    "Traces",
     "decode",
     "explain",
     "from_environment",

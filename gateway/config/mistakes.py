@@ -9,9 +9,12 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
-from gateway.config.tables import Config, Key, Model, Provider, Server, Table, Timeouts
+from gateway.config.observability import Audit, Log, Metrics, Traces, mistakes_of_traces
+from gateway.config.tables import Config, Key, Model, Provider, Server, Timeouts
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
 from gateway.privacy import custom
@@ -48,7 +51,7 @@ def misnamed(value: Any, kind: Any, place: str) -> Iterator[_Mistake]:
             yield from misnamed(each, get_args(kind)[0], f"{place}[{at}]")
     elif origin is Literal and isinstance(value, str) and value not in get_args(kind):
         yield place, _instead(value, get_args(kind), "no such choice")
-    elif isinstance(kind, type) and issubclass(kind, Table | Policy) and isinstance(value, dict):
+    elif isinstance(kind, type) and issubclass(kind, Struct) and isinstance(value, dict):
         options = get_type_hints(kind)
         for name, each in value.items():
             below = f"{place}.{name}" if place else name
@@ -77,6 +80,10 @@ _TABLES = {
     "[[keys]]": Key,
     "[[policies]]": Policy,
     "[model]": Model,
+    "[metrics]": Metrics,
+    "[log]": Log,
+    "[traces]": Traces,
+    "[audit]": Audit,
 }
 
 
@@ -141,6 +148,8 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
             yield f"policies[{at}].detection", f"{policy.detection} needs a model: add a [model] table"
     if config.model is not None:
         yield from _mistakes_of_model(config.model)
+    if config.traces is not None:
+        yield from mistakes_of_traces(config.traces)
     yield from _twice("policies", "name", [each.name for each in config.policies])
     yield from _twice("keys", "name", [each.name for each in config.keys])
     yield from _twice("keys", "secret", [each.secret for each in config.keys])

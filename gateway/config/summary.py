@@ -49,3 +49,22 @@ def _explained(config: Config) -> Iterator[str]:
         yield f"  web pages of {', '.join(server.cors_origins)} may call it from a browser"
     if not is_loopback(server.host):
         yield "  It listens without TLS: put a proxy that speaks TLS before it, or keep the network private."
+    if (metrics := config.metrics) is not None:
+        yield ""
+        yield f"Metrics on http://{metrics.host}:{metrics.port}/metrics"
+        if not is_loopback(metrics.host):
+            yield "  whoever reaches that port reads the names of keys and providers, and how much they do"
+    if config.traces is not None:
+        told = (
+            "and tells providers of the trace"
+            if config.traces.forward
+            else "and tells providers nothing of it"
+        )
+        yield f"Traces go to {config.traces.endpoint}, {told}"
+    if config.audit is not None:
+        keyed = (
+            "HMAC with a secret"
+            if config.audit.secret
+            else "plain hashes, which whoever writes the file can make anew"
+        )
+        yield f"Audit log in {config.audit.path}, chained by {keyed}"

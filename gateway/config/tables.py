@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from gateway.config.observability import Audit, Log, Metrics, Port, Traces
 from gateway.config.secret import Secret
 from gateway.guard.policy import Policy
 from gateway.providers import catalog
@@ -37,7 +38,7 @@ class Server(Table, frozen=True):
     """
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    port: Port = 8080
     workers: Annotated[int, Meta(ge=1, le=1024)] = 1
     header_prefix: str = "X-Sluice"
     cors_origins: list[str] = []
@@ -110,3 +111,7 @@ class Config(Table, frozen=True):
     keys: list[Key] = []
     policies: list[Policy] = []
     model: Model | None = None
+    metrics: Metrics | None = None
+    log: Log = Log()
+    traces: Traces | None = None
+    audit: Audit | None = None
