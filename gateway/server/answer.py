@@ -16,7 +16,7 @@ from gateway.dialects.dialect import Dialect, Head
 from gateway.errors import InternalError, Overloaded, ProviderGarbage, SluiceError
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
-from gateway.server import headers, telemetry
+from gateway.server import headers, metrics, telemetry
 from gateway.server.call import Call, Exchange, Gateway
 from gateway.server.outgoing import Outgoing
 from gateway.server.reading import AnswerReader, read_to_end, restore_whole
@@ -157,6 +157,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         }
     )
     exchanges: list[Exchange] = []
+    metrics.STREAMS.inc()
     opening = asyncio.ensure_future(_open(answering, relay, exchanges))
     try:
         done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
@@ -190,12 +191,15 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         await response.write_eof()
         return response
     finally:
+        metrics.STREAMS.dec()
         opening.cancel()
         relay.close()
         for exchange in exchanges:
             exchange.close()
         call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
-        call.error = stream.error.type if stream.error else None
+        call.held_characters, call.timing = stream.held_characters, relay.timing
+        if stream.error is not None:
+            call.failed(stream.error)
 
 
 async def _open(answering: Answering, relay: Relay, exchanges: list[Exchange]) -> Exchange:

@@ -32,6 +32,8 @@ from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
 from gateway.server.credentials import authentications
 from gateway.server.handler import Handler
 from gateway.server.listener import Runner
+from gateway.server.logs import REQUEST_ID
+from gateway.server.observing import observing
 from gateway.server.plain import PlainUpstream
 from gateway.server.protection import Protections
 from gateway.server.upstream import Upstream as DirectUpstream
@@ -70,7 +72,11 @@ async def readyz(request: web.Request) -> web.Response:
 @web.middleware
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, and every failure the one envelope."""
-    call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter())
+    call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter(), route=_route(request))
+    REQUEST_ID.set(call.id)
+    gateway = request.app[GATEWAY]
+    if gateway.traces is not None:
+        call.trace = gateway.traces.begin(request, call)
     response: web.StreamResponse | None = None
     try:
         _admit(request)
@@ -96,14 +102,20 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     finally:
         call.phase = "settle"
         call.status = response.status if response is not None else 499
-        telemetry.settle(call, perf_counter())
+        telemetry.settle(gateway, call, perf_counter())
     return response
+
+
+def _route(request: web.Request) -> str:
+    """The pattern of the path: there is a fixed number of them."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "other"
 
 
 def _failure(request: web.Request, error: SluiceError) -> web.Response:
     """The error in the dialect of the path that was asked."""
     call = request[CALL]
-    call.error = error.type
+    call.failed(error)
     dialect = getattr(request.match_info.handler, "dialect", OPENAI_CHAT)
     response = web.Response(
         status=error.status,
@@ -222,6 +234,7 @@ async def start(config: Config, proxies: Proxies) -> tuple[web.AppRunner, int]:
     model = await models.load(config.model) if config.model is not None else None
     app = create(config, upstream_for(config, proxies))
     app[GATEWAY].model = model
+    app.cleanup_ctx.append(observing(lambda: len(runner.server.connections) if runner.server else 0))
     # A client that goes away cancels its handler, and with it the provider call.
     runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=10.0)
     await runner.setup()

@@ -64,6 +64,7 @@ async def _handle(
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     raw = await request.read()
+    call.received_at = perf_counter()
     if operation is None:
         chat = dialect.parse_request(raw, request.match_info.get("model"), stream)
     else:
@@ -87,12 +88,14 @@ async def _handle(
     reader = models.required(gateway.model) if detection != "real-time" else None
     ahead = await look_ahead(chat.body, classify, protection.request, reader)
     found = redact_request(chat.body, classify, vault, dialect.field_names, protection.request, ahead)
-    call.entities = counted(found)
+    call.entities, call.findings = counted(found), found
     call.detection_s = perf_counter() - began_at
     scan = answer_scan(vault, protection.answer)
 
     call.phase = "choose"
     sent = outgoing.prepare(chat, dialect, provider, model, caller, request.headers)
+    if call.trace is not None and call.trace.header:
+        sent.headers.append(("traceparent", call.trace.header))
     if operation is not None:
         if sent.dialect is not dialect:
             raise NotFound("the provider of that model has no such operation")
@@ -120,7 +123,7 @@ async def _handle(
     finally:
         call.restored, call.redacted = scan.restored, scan.redacted
         call.unresolved, call.withheld = scan.unresolved, scan.withheld
-        call.flagged = scan.flagged
+        call.flagged, call.hidden = scan.flagged, scan.hidden
 
 
 def _authorized(gateway: Gateway, caller: Caller, model: str, named: str | None) -> tuple[Provider, str]:

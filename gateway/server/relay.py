@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from time import perf_counter
 
 from aiohttp import web
 
@@ -20,6 +21,7 @@ from gateway.errors import InternalError, SluiceError
 from gateway.server import telemetry
 from gateway.server.call import Exchange
 from gateway.server.reading import AnswerReader
+from gateway.server.timing import Timing
 from gateway.stream import ResponseStream
 
 # What a provider may say before its first real event (comments); more is dropped.
@@ -40,11 +42,13 @@ class Relay:
         "_wake",
         "sent_at",
         "stream",
+        "timing",
     )
 
     def __init__(self, stream: ResponseStream, loop: asyncio.AbstractEventLoop) -> None:
         self.stream = stream
         self.sent_at = 0.0
+        self.timing = Timing()
         self._loop = loop
         self._early: list[bytes] | None = []
         self._wake: asyncio.Future[None] | None = None
@@ -53,6 +57,7 @@ class Relay:
     # Called from the provider's read callback.
 
     def on_body(self, data: bytes) -> None:
+        began_at = perf_counter()
         stream = self.stream
         try:
             out = stream.feed(data)
@@ -61,20 +66,27 @@ class Relay:
         if out:
             self._write(out)
         if stream.ended or self._early is not None:
+            if stream.opened and self.timing.first_at is None:
+                self.timing.first_at = began_at
             self._rouse()
+        self.timing.note(began_at, perf_counter(), stream.waiting)
 
     def on_whole(self, events: Sequence[Event]) -> None:
         """A whole answer where a stream was asked for."""
+        began_at = self.timing.first_at = perf_counter()
         if out := self.stream.feed_whole(events):
             self._write(out)
+        self.timing.note(began_at, perf_counter(), self.stream.waiting)
 
     def on_end(self, error: SluiceError | None) -> None:
+        began_at = perf_counter()
         try:
             out = self.stream.flush() if error is None else self.stream.fail(error)
         except Exception as bug:
             out = self._broken(bug)
         if out:
             self._write(out)
+        self.timing.note(began_at, perf_counter(), self.stream.waiting)
         self._rouse()
 
     def _broken(self, bug: Exception) -> bytes:
@@ -91,6 +103,8 @@ class Relay:
         if transport.is_closing():
             return
         transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if not self.sent_at:
+            self.timing.written_at = perf_counter()
         self.sent_at = self._loop.time()
         if self._protocol.writing_paused and not self._paused:
             self._paused = True

@@ -81,6 +81,7 @@ class ResponseStream:
         self.error: SluiceError | None = None
         self.frames = 0
         self.held = 0
+        self.held_characters = 0
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
         self._take = self._take_passing if self._passing else self._take_translating
@@ -101,6 +102,11 @@ class ResponseStream:
         self._overtaking = False
         self._choices: set[int] = set()
         self._finished: set[int] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many frames or events are held back."""
+        return len(self._queue)
 
     @property
     def keepalive(self) -> bytes:
@@ -368,6 +374,8 @@ class ResponseStream:
         waiting.undecided += 1
         state.pieces.append((waiting, event, start))
         state.settle(decided)
+        if waiting.undecided:
+            self.held_characters += len(event.text)
         return waiting
 
     def _check(self) -> None:

@@ -19,7 +19,19 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway import simulator
-from gateway.config import Config, Key, Model, Provider, Proxies, Secret, Server, Timeouts
+from gateway.config import (
+    Audit,
+    Config,
+    Key,
+    Metrics,
+    Model,
+    Provider,
+    Proxies,
+    Secret,
+    Server,
+    Timeouts,
+    Traces,
+)
 from gateway.guard.policy import Policy
 from gateway.server import app
 from gateway.simulator import Simulator
@@ -244,6 +256,9 @@ async def running(
     model: Model | None = None,
     others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
+    metrics: Metrics | None = None,
+    traces: Traces | None = None,
+    audit: Audit | None = None,
     **server: Any,
 ) -> AsyncIterator[Pair]:
     """A gateway before a simulator. `others` are listed behind it; `server` are options of `[server]`."""
@@ -262,6 +277,9 @@ async def running(
         keys=[*keys],
         policies=[*policies],
         model=model,
+        metrics=metrics,
+        traces=traces,
+        audit=audit,
     )
     runner, port = await app.start(config, Proxies())
     try:
