@@ -93,7 +93,6 @@ FIRST = _histogram("first_token_seconds", "From asking the provider to its first
 FIRST_ADDED = _histogram("first_token_added_seconds", "What the gateway added to that, both ways", _SHORT)
 EACH_ADDED = _histogram("inter_token_added_seconds", "What the gateway added to an event, mean of a stream",
                         _TINY)  # fmt: skip
-SLOWEST = _histogram("slowest_read_seconds", "The longest work on one read of a stream", _TINY)
 HELD = _histogram("held_seconds", "How long a stream had text held back, of those that had", _SHORT)
 HELD_CHARACTERS = _counter("held_characters", "Characters of answers that were held back for a while")
 HELD_FRAMES = _counter("held_frames", "Events of answers that were held back for a while")
@@ -167,9 +166,9 @@ def _observe_stream(call: Call, provider: str) -> None:
             FIRST_ADDED.observe(max(0.0, timing.written_at - began_at - first_s))
     if call.frames:
         FRAMES.inc(call.frames)
-        EACH_ADDED.observe((timing.spent_s + timing.waited_s) / call.frames)
-        SLOWEST.observe(timing.slowest_s)
-        SCAN.labels("answer").observe(timing.spent_s)
+        if timing.read_s is not None:
+            EACH_ADDED.observe(timing.read_s + timing.waited_s / call.frames)
+            SCAN.labels("answer").observe(timing.read_s * call.frames)
     if call.held:
         HELD.observe(timing.held_s)
         HELD_FRAMES.inc(call.held)

@@ -21,7 +21,7 @@ from gateway.errors import InternalError, SluiceError
 from gateway.server import telemetry
 from gateway.server.call import Exchange
 from gateway.server.reading import AnswerReader
-from gateway.server.timing import Timing
+from gateway.server.timing import TIMED_EVERY, Timing
 from gateway.stream import ResponseStream
 
 # What a provider may say before its first real event (comments); more is dropped.
@@ -35,6 +35,7 @@ class Relay:
         "_chunked",
         "_early",
         "_exchange",
+        "_holding",
         "_loop",
         "_paused",
         "_protocol",
@@ -53,12 +54,13 @@ class Relay:
         self._early: list[bytes] | None = []
         self._wake: asyncio.Future[None] | None = None
         self._paused = False
+        self._holding = False
 
     # Called from the provider's read callback.
 
     def on_body(self, data: bytes) -> None:
-        began_at = perf_counter()
         stream = self.stream
+        began_at = 0.0 if stream.frames % TIMED_EVERY and self._early is None else perf_counter()
         try:
             out = stream.feed(data)
         except Exception as error:
@@ -66,27 +68,38 @@ class Relay:
         if out:
             self._write(out)
         if stream.ended or self._early is not None:
-            if stream.opened and self.timing.first_at is None:
-                self.timing.first_at = began_at
             self._rouse()
-        self.timing.note(began_at, perf_counter(), stream.waiting)
+        if began_at:
+            self._time(began_at)
+        if stream.queue or self._holding:
+            self._hold()
+
+    def _time(self, began_at: float) -> None:
+        if self._early is None:  # what comes before is not like the rest: it makes what the rest uses
+            self.timing.worked(perf_counter() - began_at)
+        elif self.timing.first_at is None and self.stream.opened:
+            self.timing.first_at = began_at
+
+    def _hold(self) -> None:
+        waiting = len(self.stream.queue)
+        self._holding = waiting > 0
+        self.timing.hold(perf_counter(), waiting)
 
     def on_whole(self, events: Sequence[Event]) -> None:
         """A whole answer where a stream was asked for."""
-        began_at = self.timing.first_at = perf_counter()
+        self.timing.first_at = perf_counter()
         if out := self.stream.feed_whole(events):
             self._write(out)
-        self.timing.note(began_at, perf_counter(), self.stream.waiting)
 
     def on_end(self, error: SluiceError | None) -> None:
-        began_at = perf_counter()
         try:
             out = self.stream.flush() if error is None else self.stream.fail(error)
         except Exception as bug:
             out = self._broken(bug)
         if out:
             self._write(out)
-        self.timing.note(began_at, perf_counter(), self.stream.waiting)
+        if self._holding:
+            self._hold()
         self._rouse()
 
     def _broken(self, bug: Exception) -> bytes:

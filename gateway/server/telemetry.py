@@ -76,7 +76,7 @@ def facts(call: Call, now: float) -> dict[str, Any]:
         "total_ms": round((now - call.started_at) * 1000, 2),
         "first_byte_ms": None if call.first_byte_s is None else round(call.first_byte_s * 1000, 2),
         "detection_ms": round(call.detection_s * 1000, 3),
-        "answer_ms": round(timing.spent_s * 1000, 3) if timing else None,
+        "event_ms": round(timing.read_s * 1000, 4) if timing and timing.read_s else None,
         "policy": call.policy,
         "decision": decision(call),
         "entities": call.entities,

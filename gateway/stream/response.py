@@ -59,7 +59,7 @@ class ResponseStream:
     After each call, `opened` tells whether the provider has said anything real, `done` that its end mark
     has come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening
     it has been written as the dialect's error event; before, nothing was, and it can still be a status.
-    Whoever has committed the 200 for another reason sets `opened` first.
+    Whoever has committed the 200 for another reason sets `opened` first. `queue` is what is held back.
     """
 
     def __init__(
@@ -98,15 +98,10 @@ class ResponseStream:
         self._decoder = provider.decoder()
         self._encoder = client.encoder(head)
         self._lanes: dict[Lane, LaneState] = {}
-        self._queue: deque[Waiting] = deque()
+        self.queue: deque[Waiting] = deque()
         self._overtaking = False
         self._choices: set[int] = set()
         self._finished: set[int] = set()
-
-    @property
-    def waiting(self) -> int:
-        """How many frames or events are held back."""
-        return len(self._queue)
 
     @property
     def keepalive(self) -> bytes:
@@ -221,7 +216,7 @@ class ResponseStream:
         out: list[bytes] = []
         self._decide_lanes(None)
         self._release(out, everything=self.scan.blocked is None)
-        self._queue.clear()
+        self.queue.clear()
         if (
             self._unread or not self.done
         ):  # a provider that lingers or breaks off behind its end mark has answered
@@ -233,7 +228,7 @@ class ResponseStream:
         """As `fail`, but what is held is not decided any more: it is dropped."""
         self._lanes.clear()
         self._unread.clear()
-        self._queue.clear()
+        self.queue.clear()
         self.ended = False
         return self.fail(error)
 
@@ -241,7 +236,7 @@ class ResponseStream:
 
     def _take_passing(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data is None:
-            self._pass(Waiting(frame) if self._queue else None, frame, out)
+            self._pass(Waiting(frame) if self.queue else None, frame, out)
             return
         self.frames += 1
         waiting = None
@@ -260,7 +255,7 @@ class ResponseStream:
 
     def _pass(self, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """A frame goes, or joins the queue."""
-        if self._queue or (waiting is not None and waiting.undecided):
+        if self.queue or (waiting is not None and waiting.undecided):
             self._enqueue(waiting or Waiting(frame), out)
         else:
             out.append(frame.raw if waiting is None else self._bytes_out(waiting))
@@ -290,11 +285,11 @@ class ResponseStream:
             if type(event) is End:
                 self._end(out)
         # An answer that has only said its name could still turn out to be an error.
-        self.opened = self.opened or bool(out) or bool(self._queue) or self.done
+        self.opened = self.opened or bool(out) or bool(self.queue) or self.done
 
     def _say(self, event: Event, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """An event is written, or joins the queue."""
-        if self._queue or (waiting is not None and waiting.undecided):
+        if self.queue or (waiting is not None and waiting.undecided):
             waiting = waiting or Waiting(frame)
             waiting.event = event
             self._enqueue(waiting, out)
@@ -418,11 +413,11 @@ class ResponseStream:
     def _enqueue(self, waiting: Waiting, out: list[bytes]) -> None:
         if waiting.undecided:
             self.held += 1
-        self._queue.append(waiting)
+        self.queue.append(waiting)
         self._release(out)
 
     def _release(self, out: list[bytes], everything: bool = False) -> None:
-        queue = self._queue
+        queue = self.queue
         everything = everything and not self._unread
         while queue and (everything or not queue[0].undecided):
             out.append(self._bytes_out(queue.popleft()))
@@ -431,7 +426,7 @@ class ResponseStream:
         self._overtaking = bool(queue) and (self._overtaking or len(queue) > OVERTAKE_AFTER)
         if self._overtaking:
             out += [self._bytes_out(waiting) for waiting in queue if not waiting.undecided]
-            self._queue = deque(waiting for waiting in queue if waiting.undecided)
+            self.queue = deque(waiting for waiting in queue if waiting.undecided)
 
     def _bytes_out(self, waiting: Waiting) -> bytes:
         changes, event = waiting.changes, waiting.event

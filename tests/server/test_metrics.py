@@ -68,14 +68,13 @@ async def settled(gateway: Pair) -> None:
 
 
 async def test_a_stream_is_counted(gateway: Pair, counted: Counted) -> None:
-    await gateway.chat(saying("Hello [EMAIL_1], I know [EMAIL_7]", "delta=3"), f"Write to {MAIL}")
+    await gateway.chat(saying("Hello [EMAIL_1], I know [EMAIL_7] and more", "delta=3"), f"Write to {MAIL}")
     await settled(gateway)
     labels = {"route": CHAT, "status": "200", "provider": "simulated", "key": "none"}
     assert counted("requests_total", **labels) == 1
     assert counted("ends_total", cause="completed") == 1
     assert counted("first_token_seconds_count", provider="simulated") == 1
     assert counted("first_token_added_seconds_count") == 1
-    assert counted("inter_token_added_seconds_count") == 1
     assert counted("frames_total") > 2
     assert counted("held_frames_total") > 0
     assert counted("held_characters_total") > 0
@@ -85,7 +84,6 @@ async def test_a_stream_is_counted(gateway: Pair, counted: Counted) -> None:
     assert counted("entities_total", entity="EMAIL_ADDRESS", direction="request", action="redact") == 1
     assert counted("decisions_total", policy="default", decision="redact") == 1
     assert counted("scan_seconds_count", direction="request") == 1
-    assert counted("scan_seconds_count", direction="answer") == 1
     assert counted("streams_in_flight") == 0
 
 
@@ -173,23 +171,39 @@ def test_what_was_added_to_the_first_token_is_what_the_provider_did_not_take(cou
     timing.first_at, timing.written_at = 12.0, 12.004
     call = Call(id="01", started_at=9.0, received_at=10.0, timing=timing, frames=4, provider="p")
     call.phases = [("connect", 10.5), ("relay", 11.9)]
-    timing.note(12.0, 12.003, 0)
+    timing.worked(0.003)
+    timing.hold(12.0, 2)
+    timing.hold(12.5, 0)
     metrics.observe(call, 13.0)
     assert counted("first_token_seconds_sum", provider="p") == pytest.approx(1.5)
     assert counted("first_token_added_seconds_sum") == pytest.approx(0.504)
-    assert counted("inter_token_added_seconds_sum") == pytest.approx(0.00075)
+    assert counted("inter_token_added_seconds_sum") == pytest.approx(0.003 + 2 * 0.5 / 4)
 
 
 def test_time_held_is_counted_while_anything_waits_and_for_each_that_waits() -> None:
     timing = Timing()
-    timing.note(1.0, 1.1, 2)
-    timing.note(2.1, 2.3, 1)
-    timing.note(2.8, 2.9, 0)
-    timing.note(9.0, 9.1, 0)
+    timing.hold(1.0, 2)
+    timing.hold(2.0, 1)
+    timing.hold(2.5, 0)
+    timing.hold(9.0, 0)
     assert timing.held_s == pytest.approx(1.5)
     assert timing.waited_s == pytest.approx(2.5)
-    assert timing.spent_s == pytest.approx(0.5)
-    assert timing.slowest_s == pytest.approx(0.2)
+
+
+def test_the_work_on_a_read_is_the_mean_of_those_that_were_timed() -> None:
+    timing = Timing()
+    assert timing.read_s is None
+    for spent_s in (0.001, 0.003):
+        timing.worked(spent_s)
+    assert timing.read_s == pytest.approx(0.002)
+
+
+async def test_some_reads_of_a_long_answer_are_timed(gateway: Pair, counted: Counted) -> None:
+    await gateway.chat("sim:long?tokens=60&pace_ms=1")
+    await settled(gateway)
+    assert counted("inter_token_added_seconds_count") == 1
+    assert counted("scan_seconds_count", direction="answer") == 1
+    assert 0 < counted("inter_token_added_seconds_sum") < 1
 
 
 async def test_the_listener_shows_them_and_nothing_else(start: Start) -> None:
