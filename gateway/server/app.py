@@ -38,6 +38,10 @@ from gateway.server.plain import PlainUpstream
 from gateway.server.protection import Protections
 from gateway.server.upstream import Upstream as DirectUpstream
 
+# For the whole head of a connection's next request, its first too, to have come. Longer than a minute, after
+# which load balancers in front close what is idle; aiohttp's own is an hour, which a slow client can use up.
+KEEPALIVE_S = 75.0
+
 
 def create(config: Config, upstream: Upstream) -> web.Application:
     """The application. It closes `upstream` when it is cleaned up."""
@@ -236,7 +240,13 @@ async def start(config: Config, proxies: Proxies) -> tuple[web.AppRunner, int]:
     app[GATEWAY].model = model
     app.cleanup_ctx.append(observing(lambda: len(runner.server.connections) if runner.server else 0))
     # A client that goes away cancels its handler, and with it the provider call.
-    runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=10.0)
+    runner = Runner(
+        app,
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=10.0,
+        keepalive_timeout=KEEPALIVE_S,
+    )
     await runner.setup()
     await web.TCPSite(runner, config.server.host, config.server.port).start()
     port: int = runner.addresses[0][1]

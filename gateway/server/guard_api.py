@@ -32,6 +32,7 @@ from gateway.privacy.redact import in_requests
 from gateway.privacy.rules import Rules, combine
 from gateway.privacy.search import Span
 from gateway.privacy.vault import Format, Vault
+from gateway.server import receiving
 from gateway.server.call import CALL, GATEWAY
 from gateway.wire.jsontext import encode
 
@@ -110,7 +111,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
     caller = _caller(request)
     call.key = caller.key.name if caller.key else None
     call.phase = "parse"  # nobody unknown gets as far as sending a body
-    return json_object(await request.read())
+    return json_object(await receiving.read(request))
 
 
 def _guarding(request: web.Request) -> float:

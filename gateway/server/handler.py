@@ -23,7 +23,7 @@ from gateway.dialects.dialect import Dialect, Head
 from gateway.errors import NotFound
 from gateway.privacy.redact import answer_scan, counted, redact_request
 from gateway.providers import catalog
-from gateway.server import models, outgoing
+from gateway.server import models, outgoing, receiving
 from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.call import CALL, GATEWAY, Gateway
 from gateway.server.models import Reader
@@ -63,7 +63,7 @@ async def _handle(
     call.key = caller.key.name if caller.key else None
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
-    raw = await request.read()
+    raw = await receiving.read(request)
     call.received_at = perf_counter()
     if operation is None:
         chat = dialect.parse_request(raw, request.match_info.get("model"), stream)

@@ -108,6 +108,7 @@ BYPASSES = _counter(
     "bypasses", "Checks that could not look, where the configuration lets the text pass", "reason"
 )
 LAG = _histogram("event_loop_lag_seconds", "How late the event loop is, looked at twice a second", _SHORT)
+TASKS = _gauge("tasks", "Tasks of the event loop")
 MEMORY = _gauge("memory_bytes", "Memory of a worker", "kind", each=True)
 AUDIT_FAILURES = _counter("audit_failures", "Decisions that could not be written to the audit log")
 INFO = _gauge("workers", "Workers that are alive, by version", "version")
@@ -232,12 +233,14 @@ async def watch(connections: Callable[[], int]) -> None:
         while True:
             CONNECTIONS.set(connections())
             MEMORY.labels("resident").set(resident_bytes())
+            TASKS.set(len(asyncio.all_tasks()))
             due_at = perf_counter() + _LAG_EVERY_S
             await asyncio.sleep(_LAG_EVERY_S)
             LAG.observe(max(0.0, perf_counter() - due_at))
     finally:
         INFO.labels(__version__).set(0)
         CONNECTIONS.set(0)
+        TASKS.set(0)
 
 
 def resident_bytes() -> int:
