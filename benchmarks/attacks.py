@@ -11,6 +11,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable
+from hashlib import blake2b
 from random import Random
 from typing import Any
 
@@ -66,7 +67,9 @@ def make(number: int, seed: int) -> Attack:
     random = Random(f"{seed}:{number}")
     kind = random.choices([name for name, _, _ in _KINDS], [weight for _, weight, _ in _KINDS])[0]
     maker = next(make for name, _, make in _KINDS if name == kind)
-    attack = maker(random, f"canary{number}x")
+    # Changed by a digit or two it must not be another one's.
+    canary = blake2b(str(number).encode(), digest_size=6).hexdigest()
+    attack = maker(random, f"canary{canary}x")
     attack.kind = kind
     return attack
 

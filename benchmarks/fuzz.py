@@ -40,7 +40,7 @@ _SLOW_END_S = 150.0
 _WARM_SHARE = 0.2
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_CANARY = re.compile(rb"canary\d+x")
+_CANARY = re.compile(rb"canary[0-9a-f]{12}x")
 _FINE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
     b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"fine"}}]}\n\n'

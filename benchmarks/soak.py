@@ -89,7 +89,8 @@ class Provider:
         random = self._random
         prompt = str(asked["messages"][-1]["content"])
         self.in_clear += "@" in prompt
-        text = answer_text(*_PLACEHOLDER.findall(prompt)[:2], int(prompt.rpartition(" ")[2]))
+        mail, card, *_ = _PLACEHOLDER.findall(prompt)
+        text = answer_text(mail, card, int(prompt.rpartition(" ")[2]))
         fault = random.choice(_FAULTS) if random.random() < 0.25 else ""
         if fault == "status":
             return self._whole(writer, b"503 Busy", b'{"error":{"message":"busy","type":"server_error"}}')

@@ -11,6 +11,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -36,7 +37,14 @@ This page is made from the code (`python -m tests.configuration`).
 _HEAD = re.compile(r"^\[{1,2}([a-z_.]+)\]{1,2}")
 _OPTION = re.compile(r"^([a-z_]+) = ")
 _COMMENT = re.compile(r"""^(?:"(?:\\.|[^"\\])*"|'[^']*'|[^"'#])*#\s*(.*)$""")
-_IN_TOML = {str: "string", int: "whole number", float: "number", bool: "true or false", Secret: "secret"}
+_IN_TOML = {
+    str: "string",
+    int: "whole number",
+    float: "number",
+    bool: "true or false",
+    Secret: "secret",
+    datetime: "date and time",
+}
 
 
 def page() -> str:

@@ -66,7 +66,7 @@ class AuditLog:
             self._size = -1
             raise AuditFailed(f"a decision is missing in the audit log: {error.strerror}") from None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         os.close(self._file)
 
     def _open(self) -> int:
@@ -151,6 +151,9 @@ def record(call: Call) -> dict[str, Any] | None:
             **{f"{entity}:flag": count for entity, count in (call.flagged or {}).items()},
             **{f"{entity}:redact": count for entity, count in (call.hidden or {}).items()},
         },
+        "threats": call.threats or {},
+        "watched": call.watched or {},
+        "judgements": {each.rule: each.decision for each in call.judgements},
         "withheld": call.withheld,
-        "bypassed": call.bypassed,
+        "bypassed": metrics.bypasses(call),
     }

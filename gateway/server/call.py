@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError, Source
+from gateway.guard.checks import Judgement
 from gateway.privacy.redact import Findings
+from gateway.server.admission import Admission, Granted
+from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
-from gateway.server.models import Reader
+from gateway.server.judging import Judge
 from gateway.server.protection import Protections
+from gateway.server.standing import Standing
 from gateway.server.timing import Timing
 from gateway.wire.http1 import ResponseHead
+
+if TYPE_CHECKING:  # it reports what goes wrong, and who reports knows calls
+    from gateway.server.checks import Checks
+    from gateway.server.models import Reader
 
 
 class Sink(Protocol):
@@ -57,13 +65,20 @@ class Trace(Protocol):
 
 
 class Traces(Protocol):
-    """Where spans come from; see `tracing`."""
+    """Where spans come from; see `tracing`. `named` says which known provider each configured one is."""
+
+    @property
+    def named(self) -> dict[str, str]: ...
+
+    async def close(self) -> None: ...
 
     def begin(self, request: web.BaseRequest, call: Call) -> Trace: ...
 
 
 class Audit(Protocol):
     """Where decisions are written; see `audit`."""
+
+    async def close(self) -> None: ...
 
     def write(self, call: Call) -> None: ...
 
@@ -89,8 +104,19 @@ class Call:
     """The facts of one request, as its phases learn them. Never content.
 
     `route` is the path's pattern. `received_at` is when the body was there, `phases` when each phase began.
-    `hidden` and `flagged` count by entity what the answer held, `bypassed` by reason what should have looked
-    and did not. Times are of `time.perf_counter`.
+    `hidden` and `flagged` count by entity what the answer held. Times are of `time.perf_counter`.
+
+    `size_bytes` is how long its body was as it came.
+
+    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
+
+    `asked` says that a provider was called, `said` how many characters of text it has answered. `granted` is
+    what is still to settle.
+
+    `attempts` counts the requests to providers, `maybe_billed` those of them that failed and that the
+    provider may charge for all the same. `fallback` is the provider that answered, or was asked last, instead
+    of the one first chosen. `cache` is `hit`, `miss` or `bypass`, None without a cache. An answer from the
+    cache has no `usage`: nobody was paid for it.
     """
 
     id: str
@@ -102,6 +128,7 @@ class Call:
     provider: str | None = None
     model: str | None = None
     stream: bool = False
+    size_bytes: int = 0
     status: int = 0
     error: str | None = None
     source: Source | None = None
@@ -111,8 +138,14 @@ class Call:
     findings: Findings = field(default_factory=Findings)
     flagged: dict[str, int] | None = None
     hidden: dict[str, int] | None = None
-    bypassed: dict[str, int] = field(default_factory=dict)
     detection_s: float = 0.0
+    decision: str | None = None
+    threat_type: str | None = None
+    confidence: float | None = None
+    threats: dict[str, int] | None = None
+    watched: dict[str, int] | None = None
+    guard_s: float = 0.0
+    guard_failures: int = 0
     first_byte_s: float | None = None
     restored: int = 0
     unresolved: int = 0
@@ -123,7 +156,17 @@ class Call:
     held_characters: int = 0
     timing: Timing | None = None
     usage: Usage | None = None
+    asked: bool = False
+    said: int = 0
+    granted: Granted | None = None
+    cost_usd: float | None = None
+    limits: list[tuple[str, str]] = field(default_factory=list)
+    attempts: int = 0
+    maybe_billed: int = 0
+    fallback: str | None = None
+    cache: str | None = None
     returned: list[tuple[str, str]] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
     trace: Trace | None = None
 
     @property
@@ -140,21 +183,26 @@ class Call:
 
 @dataclass(slots=True)
 class Gateway:
-    """What every request needs and none changes.
+    """What every request needs and none changes: a configuration, and what was made of it.
 
-    `authentications` are those of providers whose credentials must be fetched, by the provider's name.
+    A request keeps the one that was in force when it came. `authentications` are those of providers whose
+    credentials must be fetched, by the provider's name; `in_flight` counts the requests that keep this one.
     """
 
     config: Config
     upstream: Upstream
     protections: Protections
+    judge: Judge
+    checks: Checks
+    admission: Admission
+    standing: Standing
+    capacity: Capacity
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
     audit: Audit | None = None
     traces: Traces | None = None
-    metrics_port: int | None = None
-    ready: bool = True
+    in_flight: int = 0
 
 
-GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway")
+GATEWAY = web.RequestKey("gateway", Gateway)
 CALL = web.RequestKey("call", Call)

@@ -6,13 +6,14 @@ looked at once, when the request settles.
 
 With several workers each writes to files of its own in a folder, and `serve` in any process shows them
 together. `PROMETHEUS_MULTIPROC_DIR` names the folder and must be set before this module is first imported;
-the folder is empty when the workers start. Whoever sees a worker die calls `forget`. Without the variable
+the folder is empty when the workers start. Without the variable
 the numbers are this process's.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from http import HTTPStatus
@@ -45,7 +46,8 @@ _PROVIDERS_ERRORS = (
     "insufficient_quota client_closed"
 ).split()
 CAUSES = (
-    "completed client guard refused limit drain provider provider_timeout provider_truncated gateway"
+    "completed client guard refused limit unavailable drain provider provider_timeout provider_truncated "
+    "gateway"
 ).split()
 # What ended a request, by its error's type; what stands nowhere is told by whose fault it is.
 _CAUSE_OF = {
@@ -56,6 +58,9 @@ _CAUSE_OF = {
     "upstream_truncated": "provider_truncated",
     "overloaded_error": "limit",
     "rate_limit_exceeded": "limit",
+    "insufficient_quota": "limit",
+    "model_unavailable": "unavailable",
+    "guard_unavailable": "unavailable",
 }
 _CAUSE_BY_SOURCE = {"client": "refused", "provider": "provider", "gateway": "gateway"}
 
@@ -65,6 +70,8 @@ _TINY = (1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 0.001, 0.002, 0.005, 0.01, 0.05, 0.
 
 # When a series began is of no use to anybody here, and doubles their number.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+_log = logging.getLogger("sluice.metrics")
+_TRY_AGAIN_S = 10.0
 REGISTRY = CollectorRegistry()
 
 
@@ -128,8 +135,8 @@ def observe(call: Call, now: float) -> None:
     ENDS.labels(cause(call)).inc()
     if call.error is not None:
         ERRORS.labels(error_type(call), call.source or "client").inc()
-    for reason, count in call.bypassed.items():
-        BYPASSES.labels(reason).inc(count)
+    for reason in bypasses(call):
+        BYPASSES.labels(reason).inc()
     if call.policy is not None and (taken := decision(call)) is not None:
         DECISIONS_TAKEN.labels(call.policy, taken).inc()
     if call.entities is not None:
@@ -139,6 +146,18 @@ def observe(call: Call, now: float) -> None:
     if call.timing is not None:
         _observe_stream(call, provider)
     _count_findings(call)
+
+
+def bypasses(call: Call) -> list[str]:
+    """What should have looked and could not, where the policy lets the text pass."""
+    open_guards = [each.rule for each in call.judgements if each.failed and each.decision == "allow"]
+    return open_guards + ["threats"] * (call.guard_failures if call.error != "guard_unavailable" else 0)
+
+
+def bypass(reason: str) -> None:
+    """A check that no call knows of could not look, and the configuration lets the text pass."""
+    BYPASSES.labels(reason).inc()
+    _log.warning("a check could not look, and the configuration lets the text pass: %s", reason)
 
 
 def error_type(call: Call) -> str | None:
@@ -265,9 +284,18 @@ def exposition() -> bytes:
     return generate_latest(together)
 
 
-def forget(pid: int) -> None:
-    """A worker has died: what it counted stays, what it had open does not."""
-    several.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+async def show(options: Metrics) -> None:
+    """Show the numbers of all workers until cancelled; what a supervisor runs beside them."""
+    try:
+        runner = await serve(options)
+    except OSError as error:
+        _log.error("metrics cannot be shown at %s:%d: %s", options.host, options.port, error.strerror)
+        await asyncio.sleep(_TRY_AGAIN_S)
+        return
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()
 
 
 async def serve(options: Metrics) -> web.AppRunner:

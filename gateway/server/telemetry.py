@@ -11,6 +11,8 @@ import traceback
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
 from gateway.server import metrics
 from gateway.server.audit import AuditFailed
 from gateway.server.call import Call, Gateway
@@ -73,19 +75,30 @@ def facts(call: Call, now: float) -> dict[str, Any]:
         "key": call.key,
         "provider": call.provider,
         "stream": call.stream,
+        "attempts": call.attempts,
+        "maybe_billed": call.maybe_billed,
+        "fallback": call.fallback,
+        "cache": call.cache,
         "total_ms": round((now - call.started_at) * 1000, 2),
         "first_byte_ms": None if call.first_byte_s is None else round(call.first_byte_s * 1000, 2),
         "detection_ms": round(call.detection_s * 1000, 3),
         "event_ms": round(timing.read_s * 1000, 4) if timing and timing.read_s else None,
         "policy": call.policy,
         "decision": decision(call),
+        "threat_type": call.threat_type,
+        "confidence": call.confidence,
+        "threats": call.threats,
+        "threats_watched": call.watched,
+        "guard_failures": call.guard_failures,
+        "guard_ms": round(call.guard_s * 1000, 3),
         "entities": call.entities,
         "flagged_in_answer": call.flagged,
         "restored": call.restored,
         "unresolved": call.unresolved,
         "withheld": call.withheld,
+        "judgements": msgspec.to_builtins(call.judgements),
         "redacted_in_answer": call.redacted,
-        "bypassed": call.bypassed or None,
+        "bypassed": metrics.bypasses(call) or None,
         "frames": call.frames,
         "frames_held": call.held,
         "characters_held": call.held_characters,

@@ -86,7 +86,7 @@ def test_a_restart_goes_on_where_the_file_ends(tmp_path: Path) -> None:
     for number in range(3):
         log = AuditLog(options)
         log.append({"number": number})
-        log.close()
+        os.close(log._file)
     assert chain.verify(lines(tmp_path / "audit.jsonl"), b"key", START).lines == 3
 
 
@@ -96,7 +96,7 @@ def test_a_line_cut_by_a_crash_is_seen_and_the_chain_goes_on_behind_it(tmp_path:
     log.append({"number": 0})
     path.write_bytes(path.read_bytes() + b'{"number":1,"prev')
     log.append({"number": 2})
-    log.close()
+    os.close(log._file)
     first, cut, last = lines(path)
     with pytest.raises(chain.BrokenChain, match="line 2: it is not a line"):
         chain.verify([first, cut, last], None, START)
@@ -110,7 +110,7 @@ def test_a_file_that_is_full_is_renamed_and_the_chain_goes_on(tmp_path: Path) ->
         logs[number % 3 if number < 60 else 0].append({"number": number})
     logs[1].append({"number": 90})  # two files behind
     for log in logs:
-        log.close()
+        os.close(log._file)
     assert len(rotated(path)) >= 2
     assert [it["number"] for it in records(path)] == [*range(91)]
     assert chain.verify(lines(path), None, START).lines == 91
@@ -122,7 +122,7 @@ def test_a_file_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
     log.append({"number": 0})
     path.rename(tmp_path / "kept")
     log.append({"number": 1})
-    log.close()
+    os.close(log._file)
     head = chain.verify((tmp_path / "kept").read_bytes().splitlines(), None, START)
     assert chain.verify(lines(path), None, head.hash).lines == 1
 
@@ -131,7 +131,7 @@ def work(path: str, worker: int, number: int) -> None:
     log = AuditLog(Audit(path=path, max_bytes=8192))
     for each in range(number):
         log.append({"worker": worker, "number": each})
-    log.close()
+    os.close(log._file)
 
 
 def test_several_workers_write_one_chain(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_verify_says_where_a_chain_is_broken(tmp_path: Path, capsys: pytest.Capt
     log = AuditLog(Audit(path=str(path), max_bytes=4096))
     for number in range(40):
         log.append({"number": number})
-    log.close()
+    os.close(log._file)
     assert cli.main(["audit", "verify", str(path)]) == 0
     said = capsys.readouterr().out
     assert "40 lines" in said
@@ -174,7 +174,7 @@ def test_verify_takes_the_key_from_where_the_configuration_would(
     path = tmp_path / "audit.jsonl"
     log = AuditLog(Audit(path=str(path), secret=Secret("the-key")))
     log.append({"number": 0})
-    log.close()
+    os.close(log._file)
     monkeypatch.setenv("AUDIT_KEY", "the-key")
     assert cli.main(["audit", "verify", str(path), "--secret", "env:AUDIT_KEY"]) == 0
     assert cli.main(["audit", "verify", str(path)]) == 1

@@ -19,7 +19,8 @@ from gateway.config import Key, Metrics, Secret
 from gateway.errors import ProviderError, ProviderTimeout, ShuttingDown
 from gateway.guard.policy import Policy
 from gateway.server import metrics
-from gateway.server.call import GATEWAY, Call
+from gateway.server.call import Call
+from gateway.server.observing import METRICS_PORT
 from gateway.server.timing import Timing
 from tests.conftest import ROOT
 from tests.server.conftest import Start
@@ -208,7 +209,7 @@ async def test_some_reads_of_a_long_answer_are_timed(gateway: Pair, counted: Cou
 
 async def test_the_listener_shows_them_and_nothing_else(start: Start) -> None:
     gateway = await start(metrics=Metrics(port=0), keys=[Key("app", Secret("sk-sluice-a"))])
-    port = gateway.runner.app[GATEWAY].metrics_port
+    port = gateway.runner.app[METRICS_PORT]
     assert port
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
         async with session.get("/metrics") as answer:
@@ -253,9 +254,9 @@ sys.stdin.read()
 """
 SHOW = """
 import sys
-from gateway.server import metrics
+from gateway.server import metrics, metrics_files
 for pid in sys.argv[1:]:
-    metrics.forget(int(pid))
+    metrics_files.process_ended(int(pid))
 sys.stdout.buffer.write(metrics.exposition())
 """
 

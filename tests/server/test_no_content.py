@@ -23,7 +23,17 @@ from tests.server.running import CHAT, PROVIDER_KEY, asking, connected, frame, r
 
 MAIL, CARD, NAME, PROSE = "john.smith@example.com", "4111 1111 1111 1111", "Zebulon Quimby", "xylophonequartz"
 GATEWAY_KEY, THEIR_KEY = "sk-sluice-planted-secret", "sk-planted-provider-key"
-PLANTED = [MAIL, "4111", "Zebulon", "Quimby", PROSE, GATEWAY_KEY, THEIR_KEY, PROVIDER_KEY]
+PLANTED = [
+    MAIL,
+    "4111 1111",
+    CARD.replace(" ", ""),
+    "Zebulon",
+    "Quimby",
+    PROSE,
+    GATEWAY_KEY,
+    THEIR_KEY,
+    PROVIDER_KEY,
+]
 TEXT = f"I am {NAME}, {MAIL}, {CARD}: {PROSE}"
 KEY = ("Authorization", f"Bearer {GATEWAY_KEY}")
 
