@@ -17,6 +17,7 @@ blocked ends everything: no run of its scan decides anything from there on.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from string import ascii_lowercase
 from typing import Any, NamedTuple
@@ -77,13 +78,15 @@ class Scan:
 
     `replace` names what takes a match's place. With a vault, placeholders are restored; without one they
     are text like any other, and a secret without a near end is taken whole, so that it can be hidden.
-    `flagged` counts by entity name what was seen and left alone. Once `blocked` is set no run of this scan
-    decides anything more, and what is undecided must not be shown. The counts are for metrics.
+    `flagged` counts by entity name what was seen and left alone, `hidden` what was replaced. Once
+    `blocked` is set no run of this scan decides anything more, and what is undecided must not be shown. The
+    counts are for metrics.
     """
 
     __slots__ = (
         "blocked",
         "flagged",
+        "hidden",
         "plan",
         "redacted",
         "replace",
@@ -99,6 +102,7 @@ class Scan:
         self.vault = vault
         self.redacted = self.restored = self.unresolved = self.withheld = 0
         self.flagged: dict[str, int] = {}
+        self.hidden: Counter[str] = Counter()
         self.blocked: Blocked | None = None
 
 
@@ -268,6 +272,7 @@ class TextRun:
                     self._inside = rule
             self._edit(start, end, scan.replace(rule.entity, text[start:end]))
             scan.redacted += 1
+            scan.hidden[rule.entity.name] += 1
             return end
         return at + 1
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from multiprocessing.connection import Connection
 
 import uvloop
 
 from gateway.config import Config
+from gateway.server import metrics
 
 # Starts it; whatever it returns is kept.
 Beside = Callable[[], Awaitable[object]]
@@ -23,7 +25,7 @@ _log = logging.getLogger("sluice.beside")
 
 def wanted(config: Config) -> Beside | None:
     """What this configuration wants run, if anything."""
-    return None
+    return partial(metrics.serve, config.metrics) if config.metrics is not None else None
 
 
 def run(beside: Beside, control: Connection) -> int:

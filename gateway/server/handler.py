@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from time import time
+from time import perf_counter, time
 from typing import NamedTuple
 
 from aiohttp import web
@@ -64,6 +64,7 @@ async def _handle(
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     raw = await read_body(request)
+    call.received_at = perf_counter()
     call.size_bytes = len(raw)
     if operation is None:
         chat = await aside(
@@ -93,7 +94,8 @@ async def _handle(
 
     call.phase = "choose"
     suffix = operation.suffix if operation is not None else ""
-    prepare = partial(outgoing.prepare, chat, dialect, caller, request.headers, suffix)
+    told = [] if call.trace is None else call.trace.onward
+    prepare = partial(outgoing.prepare, chat, dialect, caller, request.headers, suffix, own=told)
     answering = Answering(
         gateway=gateway,
         call=call,
@@ -119,7 +121,7 @@ async def _handle(
     finally:
         call.restored, call.redacted = scan.restored, scan.redacted
         call.unresolved, call.withheld = scan.unresolved, scan.withheld
-        call.flagged = scan.flagged
+        call.flagged, call.hidden = scan.flagged, scan.hidden
 
 
 def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReader | None:

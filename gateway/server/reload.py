@@ -16,9 +16,11 @@ from msgspec.structs import replace
 
 from gateway.config import Config, Proxies
 from gateway.config.weights import detector
-from gateway.server import models
+from gateway.errors import ConfigError
+from gateway.server import models, tracing
 from gateway.server.admission import Admission
-from gateway.server.call import Gateway, Upstream
+from gateway.server.audit import AuditFailed, AuditLog
+from gateway.server.call import Audit, Gateway, Traces, Upstream
 from gateway.server.capacity import Capacity
 from gateway.server.checks import Checks
 from gateway.server.credentials import authentications
@@ -31,7 +33,7 @@ from gateway.server.upstream import Upstream as DirectUpstream
 # Options of [server] that are built into the sockets and processes of a running service.
 _LASTING = ("host", "port", "workers", "max_body_bytes", "upstream")
 # Tables of what is opened once, at the start.
-_LASTING_TABLES = ("state",)
+_LASTING_TABLES = ("state", "metrics", "log")
 
 
 def upstream_for(config: Config, proxies: Proxies) -> Upstream:
@@ -78,8 +80,37 @@ async def build(config: Config, proxies: Proxies, before: Gateway | None = None)
     else:
         capacity = Capacity(*_holds(config))
     return Gateway(
-        config, upstream, protections, judge, checks, admission, standing, capacity, credentials, model
+        config,
+        upstream,
+        protections,
+        judge,
+        checks,
+        admission,
+        standing,
+        capacity,
+        credentials,
+        model,
+        audit=_audit(config, before),
+        traces=_traces(config, before),
     )
+
+
+def _audit(config: Config, before: Gateway | None) -> Audit | None:
+    """The log of the gateway before, if it is the same one: two would each wait for the other's lock."""
+    if before is not None and config.audit == before.config.audit:
+        return before.audit
+    try:
+        return AuditLog(config.audit) if config.audit is not None else None
+    except AuditFailed as failure:
+        raise ConfigError(str(failure), param="audit.path") from None
+
+
+def _traces(config: Config, before: Gateway | None) -> Traces | None:
+    named = {each.name: each.row.name for each in config.providers}
+    if before is not None and config.traces == before.config.traces and before.traces is not None:
+        before.traces.named.update(named)
+        return before.traces
+    return tracing.start(config.traces, named) if config.traces is not None else None
 
 
 def _knows(config: Config) -> object:
@@ -108,7 +139,15 @@ class Part(Protocol):
 
 
 def _parts(gateway: Gateway) -> list[Part]:
-    parts = (gateway.upstream, gateway.admission, gateway.checks, gateway.model)
+    """What a gateway may have taken over from the one before."""
+    parts = (
+        gateway.upstream,
+        gateway.admission,
+        gateway.checks,
+        gateway.model,
+        gateway.audit,
+        gateway.traces,
+    )
     return [part for part in parts if part is not None]
 
 

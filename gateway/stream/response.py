@@ -83,6 +83,7 @@ class ResponseStream:
         self.ended = False
         self.error: SluiceError | None = None
         self.frames = 0
+        self.held_characters = 0
         self.texts: dict[Lane, list[str]] = {}
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
@@ -113,6 +114,16 @@ class ResponseStream:
     @property
     def keepalive(self) -> bytes:
         return self._encoder.keepalive
+
+    @property
+    def waits(self) -> bool:
+        """Is anything held back?"""
+        return self._outbox.waits
+
+    @property
+    def waiting(self) -> int:
+        """How many frames or events are held back."""
+        return self._outbox.waiting
 
     @property
     def held(self) -> int:
@@ -409,6 +420,8 @@ class ResponseStream:
         waiting.undecided += 1
         state.pieces.append((waiting, event, start))
         state.settle(decided)
+        if waiting.undecided:
+            self.held_characters += len(event.text)
         return waiting
 
     def _begin(self, lane: Lane) -> LaneState:

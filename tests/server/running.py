@@ -21,11 +21,13 @@ from multidict import CIMultiDict
 from gateway import simulator
 from gateway.access.prices import Price
 from gateway.config import (
+    Audit,
     Cache,
     CircuitBreaker,
     Config,
     Guard,
     Key,
+    Metrics,
     Model,
     Provider,
     Proxies,
@@ -35,6 +37,7 @@ from gateway.config import (
     Server,
     State,
     Timeouts,
+    Traces,
 )
 from gateway.guard.policy import Policy
 from gateway.server.serving import start
@@ -270,6 +273,9 @@ async def running(
     guards: Iterable[Guard] = (),
     others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
+    metrics: Metrics | None = None,
+    traces: Traces | None = None,
+    audit: Audit | None = None,
     retries: Retries | None = None,
     breaker: CircuitBreaker | None = None,
     routes: Iterable[Route] = (),
@@ -301,6 +307,9 @@ async def running(
         state=state,
         policies=[*policies],
         model=model,
+        metrics=metrics,
+        traces=traces,
+        audit=audit,
         guards=[*guards],
     )
     runner, port = await start(config, Proxies())
