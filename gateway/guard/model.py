@@ -198,7 +198,7 @@ def hits(reading: Reading, start: int, end: int) -> list[int]:
 
 def _signs() -> tuple[dict[str, list[tuple[int, str, frozenset[str]]]], dict[str, list[tuple[int, str]]]]:
     """The strings of the literal rules, by the longest whole word in each (and all of its whole words), or
-    else by its first two marks or its rarest letter: a text without those need not be searched. The first and
+    else by its rarest character: a text without those need not be searched. The first and
     the last word of a string may be parts of words, unless the others are in every text.
     """
     keyed: dict[str, list[tuple[int, str, frozenset[str]]]] = {}
@@ -213,8 +213,7 @@ def _signs() -> tuple[dict[str, list[tuple[int, str, frozenset[str]]]], dict[str
             if whole:
                 keyed.setdefault(max(whole, key=len), []).append((number, string, frozenset(whole)))
             else:
-                mark = min(string, key=_COMMONEST.find) if string[0].isalnum() else string[:2]
-                marked.setdefault(mark, []).append((number, string))
+                marked.setdefault(min(string, key=_COMMONEST.find), []).append((number, string))
     return keyed, marked
 
 
