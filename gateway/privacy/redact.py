@@ -38,6 +38,9 @@ __all__ = ["Classify", "answer_scan", "redact_request", "restore_body"]
 # How often an entity, by name, met an action. An allowed one is not counted.
 Findings = Counter[tuple[str, Action]]
 
+# The last events of some streams repeat the texts of the whole answer, four times over.
+_MOST_REPEATED = 64
+
 _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
 
 
@@ -214,11 +217,18 @@ def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
-    """Make a whole answer safe and whole, in place."""
+    """Make a whole answer safe and whole, in place. A text that comes again is not scanned or counted again."""
+    made = scan.made
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
-        edits = edits_of(scan, text, nature, context)
-        return apply(text, edits) if edits else text
+        known = made.get((nature, context, text))
+        if known is None:
+            known = apply(text, edits_of(scan, text, nature, context))
+            if scan.blocked is None:
+                if len(made) == _MOST_REPEATED:
+                    del made[next(iter(made))]
+                made[nature, context, text] = known
+        return known
 
     walk(body, classify, (), change, lambda key, path: change(key, path, "text", ""))
 
