@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint format check bench accuracy lock clean
+.PHONY: help demo test lint format check bench accuracy install uninstall lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -37,6 +37,37 @@ bench: .venv/.dev ## Measure against other proxies on this machine
 
 accuracy: .venv/.dev ## Measure what is found in labelled text, beside Presidio if it is installed
 	$(BIN)/python -m benchmarks accuracy $(ARGS)
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+LIBDIR ?= $(PREFIX)/lib/sluice
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DESTDIR ?=
+# What tests leave out: the environment that builds, what the gateway runs on; and the Python that runs it.
+RUNTIME ?= .venv/.runtime
+REQUIREMENTS ?= requirements.txt
+INTERPRETER ?= $(shell $(BIN)/python -c 'import sys; print(sys._base_executable)')
+
+# Nothing is enabled or started. Files in /etc/sluice that are there already are left as they are.
+install: $(RUNTIME) ## Install the service (PREFIX, DESTDIR, SYSCONFDIR)
+	rm -rf "$(DESTDIR)$(LIBDIR)"
+	install -d "$(DESTDIR)$(LIBDIR)" "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(UNITDIR)"
+	install -d -m 0755 "$(DESTDIR)$(SYSCONFDIR)/sluice"
+	install -d -m 0700 "$(DESTDIR)$(SYSCONFDIR)/sluice/credentials"
+	$(if $(REQUIREMENTS),$(BIN)/python -m pip install -q --target "$(DESTDIR)$(LIBDIR)" --require-hashes -r $(REQUIREMENTS))
+	$(BIN)/python -m pip install -q --upgrade --target "$(DESTDIR)$(LIBDIR)" --no-deps --no-build-isolation --no-index .
+	printf '#!/bin/sh\nPYTHONPATH=%s exec %s -P -m gateway "$$@"\n' "$(LIBDIR)" "$(INTERPRETER)" >"$(DESTDIR)$(PREFIX)/bin/sluice"
+	chmod 0755 "$(DESTDIR)$(PREFIX)/bin/sluice"
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|; s|/etc/sluice/|$(SYSCONFDIR)/sluice/|' systemd/sluice.service >"$(DESTDIR)$(UNITDIR)/sluice.service"
+	install -m 0644 systemd/sluice.socket "$(DESTDIR)$(UNITDIR)"
+	install -m 0644 docs/sluice.example.toml "$(DESTDIR)$(SYSCONFDIR)/sluice"
+	cd "$(DESTDIR)$(SYSCONFDIR)/sluice" && { [ -e sluice.toml ] || install -m 0644 "$(CURDIR)/systemd/sluice.toml" .; }
+	cd "$(DESTDIR)$(SYSCONFDIR)/sluice" && { [ -e sluice.env ] || install -m 0600 "$(CURDIR)/systemd/sluice.env" .; }
+
+uninstall: ## Remove what install has put there, but nothing in /etc
+	rm -rf "$(DESTDIR)$(LIBDIR)"
+	rm -f "$(DESTDIR)$(PREFIX)/bin/sluice"
+	rm -f "$(DESTDIR)$(UNITDIR)/sluice.service" "$(DESTDIR)$(UNITDIR)/sluice.socket"
 
 clean: ## Remove the environment, caches and built files
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

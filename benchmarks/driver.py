@@ -3,8 +3,7 @@
 In comes a `Load` as JSON on standard input. Out go the words `begin` and `end` around the time that counts,
 when all clients are under way, and then an `Outcome` as JSON. The clients' starts are spread over the length
 of an answer, so that they are at different places of their answers, as they are in life; `together`, they all
-start at once, and events come in bursts. Answers are kept
-while the load runs and checked afterwards.
+start at once, and events come in bursts. Answers are kept while the load runs and checked afterwards.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvloop
 
-from benchmarks import dialogue
+from benchmarks import dialogue, wires
 
 # What the official Python SDK sends: a proxy has to read it all.
 _HEADERS = (
@@ -35,26 +34,43 @@ _PATIENCE_S = 20.0
 
 
 class Load(msgspec.Struct):
+    """`shapes` are what answers look like, by client in turn. Without `stream` answers come in one piece, and
+    clients ask again at once. `wire` is the provider's dialect, `exact` whether frames must be its own,
+    `masked` whether values are gone for good. `headers` are sent beside what an SDK sends."""
+
     url: str
     streams: int
     events: int
     pace_ms: float
     window_s: float
     together: bool = False
+    stream: bool = True
+    shapes: tuple[dialogue.Shape, ...] = ("prose",)
+    wire: wires.Name = "openai"
+    exact: bool = True
+    masked: bool = False
+    headers: list[tuple[str, str]] = []
 
     @property
     def answer_s(self) -> float:
         """How long the provider takes for an answer."""
-        return (self.events - 1) * self.pace_ms / 1000
+        return (self.events - 1) * self.pace_ms / 1000 if self.stream else 0.0
+
+    def asked(self, client: int) -> dialogue.Asked:
+        return dialogue.Asked(dialogue.values(client), self.shapes[client % len(self.shapes)])
 
 
 class Outcome(msgspec.Struct):
-    """`first_ms` are the times to the first token of answers that began in the window, `gap_ms` those
-    between two reads in it. `faults` says what was wrong with which answers."""
+    """`first_ms` are the times to the first token of answers that began in the window (or to the whole one),
+    `gap_ms` those between two reads in it. `late_ms` is how much later than the provider's pace events came,
+    by the earliest of each answer, of answers in which no event was merged with another. `faults` says what
+    was wrong with which answers."""
 
     answers: int = 0
+    in_window: int = 0
     first_ms: list[float] = []
     gap_ms: list[float] = []
+    late_ms: list[float] = []
     faults: list[str] = []
 
 
@@ -87,8 +103,15 @@ class Client(asyncio.Protocol):
         self.received.append(data)
         # Neither a head nor an event ends so, and nothing comes behind it before the next request.
         self._tail = (self._tail + data)[-len(_END) :]
-        if self._tail == _END and self._ended is not None and not self._ended.done():
+        if (self._tail == _END or self._has_length()) and self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
+
+    def _has_length(self) -> bool:
+        """Is this an answer that says its length, and all there?"""
+        first = self.received[0]
+        head_ends = first.find(b"\r\n\r\n")
+        length = wires.content_length(first[: max(0, head_ends)])
+        return length > 0 and sum(map(len, self.received)) >= head_ends + 4 + length
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -110,9 +133,11 @@ async def run(load: Load) -> Outcome:
 
     async def ask_again_and_again(number: int) -> None:
         await asyncio.sleep(0 if load.together else load.answer_s * number / load.streams)
+        turn = 0
         try:
             while not stopping.is_set():
-                answers.append(await _ask_once(number, load, idle))
+                turn += 1
+                answers.append(await _ask_once(number, turn, load, idle))
         except (OSError, TimeoutError) as error:
             outcome.faults.append(f"client {number}: {error!r}")
 
@@ -133,45 +158,68 @@ async def run(load: Load) -> Outcome:
             client.transport.close()
     for answer in answers:
         _judge(answer, load, outcome)
-        _time(answer, begun_at, ended_at, outcome)
+        _time(answer, load, begun_at, ended_at, outcome)
     return outcome
 
 
-async def _ask_once(number: int, load: Load, idle: dict[int, Client]) -> Answer:
+async def _ask_once(number: int, turn: int, load: Load, idle: dict[int, Client]) -> Answer:
     client = idle.get(number)
     there = urlsplit(load.url)
     if client is None or client.transport is None:
         loop = asyncio.get_running_loop()
         _, client = await loop.create_connection(Client, there.hostname or "", there.port or 80)
         idle[number] = client
-    body = dialogue.encode_request(dialogue.values(number))
+    body = wires.encode_request(load.asked(number), turn, stream=load.stream)
     line = f"POST {there.path}/chat/completions HTTP/1.1\r\nHost: {there.netloc}\r\n".encode()
+    own = "".join(f"{name}: {value}\r\n" for name, value in load.headers).encode()
     client.received, client.times = [], []
-    asked_at = await client.ask(line + _HEADERS + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    asked_at = await client.ask(line + _HEADERS + own + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     return Answer(number, asked_at, client.received, client.times)
 
 
 def _judge(answer: Answer, load: Load, outcome: Outcome) -> None:
     outcome.answers += 1
-    bodies, fault = dialogue.split_responses(b"".join(answer.received))
+    asked = load.asked(answer.client)
+    bodies, fault = wires.split_responses(b"".join(answer.received))
     if fault is None and len(bodies) != 1:
         fault = f"{len(bodies)} answers came to one question"
-    fault = fault or dialogue.fault(bodies[0], dialogue.values(answer.client), load.events)
+    if fault is None:
+        (body,) = bodies
+        if load.stream:
+            fault = wires.fault(body, load.wire, asked, load.events, exact=load.exact, masked=load.masked)
+        else:
+            fault = wires.fault_of_whole(body, load.wire, asked, load.events, masked=load.masked)
     if fault is not None:
         outcome.faults.append(f"client {answer.client}: {fault}")
 
 
-def _time(answer: Answer, begun_at: float, ended_at: float, outcome: Outcome) -> None:
+def _time(answer: Answer, load: Load, begun_at: float, ended_at: float, outcome: Outcome) -> None:
     """The first token is the first read with an event: the head may come before it."""
-    reads = zip(answer.received, answer.times, strict=True)
-    times = [at for data, at in reads if b"data: " in data]
-    if times and begun_at <= answer.asked_at < ended_at:
+    is_mine = begun_at <= answer.asked_at < ended_at
+    if not load.stream:
+        if is_mine and answer.times[-1] < ended_at:
+            outcome.in_window += 1
+            outcome.first_ms.append((answer.times[-1] - answer.asked_at) * 1000)
+        return
+    reads = [(data, at) for data, at in zip(answer.received, answer.times, strict=True) if b"data: " in data]
+    times = [at for _, at in reads]
+    if times and is_mine:
+        outcome.in_window += 1
         outcome.first_ms.append((times[0] - answer.asked_at) * 1000)
     outcome.gap_ms += [
         (after - before) * 1000
         for before, after in pairwise(times)
         if begun_at <= before and after < ended_at
     ]
+    came = [at for data, at in reads for _ in range(data.count(b"data: "))]
+    if len(came) == load.events:
+        shifts = [at - number * load.pace_ms / 1000 for number, at in enumerate(came)]
+        least = min(shifts)
+        outcome.late_ms += [
+            (shift - least) * 1000
+            for shift, at in zip(shifts, came, strict=True)
+            if begun_at <= at < ended_at
+        ]
 
 
 def main() -> None:

@@ -5,10 +5,11 @@ Ordinary Python calls without sockets, so they tell where the time of a whole ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
-from benchmarks import dialogue
+from benchmarks import dialogue, wires
 from benchmarks.clock import per_call_us
 from gateway.chat import Event, Finish, Lane, LaneEnd, Text, Usage
 from gateway.dialects.anthropic import ANTHROPIC
@@ -19,68 +20,93 @@ from gateway.dialects.openai_chat.decode import Decoder
 from gateway.dialects.openai_chat.request import forward, parse_request
 from gateway.dialects.openai_responses import OPENAI_RESPONSES
 from gateway.privacy.actions import every_rule
-from gateway.privacy.redact import answer_scan, redact_request
+from gateway.privacy.redact import answer_scan, redact_request, restore_body
 from gateway.privacy.scanner import Scan, TextRun, find
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
 from gateway.wire.http1 import ResponseParser, encode_request
-from gateway.wire.jsontext import encode
+from gateway.wire.jsontext import encode, load
 from gateway.wire.sse import Frame, SSESplitter
 
 EVENTS = 101
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-Row = tuple[str, str, float]
 
 
-def measure() -> Iterator[Row]:
-    """(part, of what, µs), as each is done."""
-    request = dialogue.encode_request(dialogue.values(0))
+class Part(NamedTuple):
+    """`call` does a part of the work for `calls` of a unit."""
+
+    name: str
+    unit: str
+    call: Callable[[], object]
+    calls: int = 1
+
+
+def measure() -> Iterator[tuple[Part, float]]:
+    """Microseconds of each part, as it is done."""
+    for part in parts():
+        yield part, per_call_us(part.call, part.calls)
+
+
+def parts() -> Iterator[Part]:
+    request = wires.encode_request(dialogue.Asked(dialogue.values(0), "prose"), 1)
     vault, hidden = _guarded(request)
-    mentions = dialogue.frames(hidden, EVENTS)
+    mentions = wires.frames("openai", hidden, EVENTS)
     clean = [frame for frame in mentions if frame == mentions[1] or b'"content":" ' in frame][:50]
     tokens = dialogue.tokens(hidden, EVENTS)
     prose = [token for token in tokens if not set("[]_0123456789") & set(token)]
     chunks = [b"%x\r\n%b\r\n" % (len(frame), frame) for frame in clean]
     data = [Frame(frame, frame[6:-2]) for frame in clean]
 
-    yield "http1: parse a chunk", "event", per_call_us(partial(_parse, chunks), len(chunks))
-    yield "sse: split", "event", per_call_us(partial(_split, clean), len(clean))
-    yield "openai_chat: decode", "event", per_call_us(partial(_decode, data), len(data))
+    yield Part("http1: parse a chunk", "event", partial(_parse, chunks), len(chunks))
+    yield Part("sse: split", "event", partial(_split, clean), len(clean))
+    yield Part("openai_chat: decode", "event", partial(_decode, data), len(data))
     scan = answer_scan(vault)
-    yield "scanner: plain prose", "token", per_call_us(partial(_scan, scan, prose), len(prose))
-    yield "scanner: with placeholders", "token", per_call_us(partial(_scan, scan, tokens), len(tokens))
-    yield "stream: plain prose", "event", per_call_us(partial(_stream, scan, clean), len(clean))
-    yield "stream: with placeholders", "event", per_call_us(partial(_stream, scan, mentions), EVENTS)
+    yield Part("scanner: plain prose", "token", partial(_scan, scan, prose), len(prose))
+    yield Part("scanner: with placeholders", "token", partial(_scan, scan, tokens), len(tokens))
+    yield Part("stream: plain prose", "event", partial(_stream, scan, clean), len(clean))
+    yield Part("stream: with placeholders", "event", partial(_stream, scan, mentions), EVENTS)
+    for shape in ("code", "numbers"):
+        said = dialogue.tokens(dialogue.Asked(hidden.values, shape), EVENTS)
+        frames = wires.WIRES["openai"].frames(said)
+        yield Part(f"stream: {shape}", "event", partial(_stream, scan, frames), len(frames))
     for provider in (OPENAI_CHAT, ANTHROPIC, GEMINI):
-        said = _in_words_of(provider, (prose * 2)[:EVENTS])
+        spoken = _in_words_of(provider, (prose * 2)[:EVENTS])
         for client in (OPENAI_CHAT, ANTHROPIC, OPENAI_RESPONSES, GEMINI):
-            run = partial(_stream, scan, said, provider, client)
-            yield f"stream: {provider.name} to {client.name}", "event", per_call_us(run, len(said))
+            run = partial(_stream, scan, spoken, provider, client)
+            yield Part(f"stream: {provider.name} to {client.name}", "event", run, len(spoken))
     for size in (200, 2000):
         text = _prose(size)
-        yield f"redact: find in {size} characters", "text", per_call_us(partial(find, text, every_rule()))
-    yield "request: parse", "request", per_call_us(lambda: parse_request(request))
-    yield "request: parse and redact", "request", per_call_us(lambda: _guarded(request))
-    yield "request: make the answer's scan", "request", per_call_us(lambda: answer_scan(vault))
+        yield Part(f"redact: find in {size} characters", "text", partial(find, text, every_rule()))
+    yield Part("request: parse", "request", lambda: parse_request(request))
+    yield Part("request: parse and redact", "request", lambda: _guarded(request))
+    yield Part("request: make the answer's scan", "request", lambda: answer_scan(vault))
     chat = parse_request(request)
     forwarded = partial(forward, chat, Target("gpt-4o-mini", stream=True, ask_usage=False))
-    yield "request: encode the body", "request", per_call_us(forwarded)
+    yield Part("request: encode the body", "request", forwarded)
+    whole = wires.whole("openai", hidden, EVENTS)
+    yield Part("answer: restore a whole one", "answer", partial(_restore, scan, whole))
     headers = [("host", "api.example.com"), ("authorization", "Bearer sk-x"), ("accept", "text/event-stream")]
     send = partial(encode_request, "POST", "/v1/chat/completions", headers, request)
-    yield "http1: encode a request", "request", per_call_us(send)
+    yield Part("http1: encode a request", "request", send)
 
 
-def _guarded(request: bytes) -> tuple[Vault, dialogue.Values]:
+def _restore(scan: Scan, whole: bytes) -> bytes:
+    body = load(whole)
+    restore_body(body, OPENAI_CHAT.classifier(False), scan)
+    return encode(body)
+
+
+def _guarded(request: bytes) -> tuple[Vault, dialogue.Asked]:
     vault = Vault()
     chat = parse_request(request)
     redact_request(chat.body, OPENAI_CHAT.classifier(False), vault)
-    hidden = dialogue.find_values(encode(chat.body))
+    hidden = wires.read_request(encode(chat.body))
     assert hidden is not None
     return vault, hidden
 
 
 def _prose(size: int) -> str:
-    text = "".join(dialogue.tokens(dialogue.values(0), EVENTS))
+    text = "".join(dialogue.tokens(dialogue.Asked(dialogue.values(0), "prose"), EVENTS))
     return (text * (size // len(text) + 1))[:size]
 
 

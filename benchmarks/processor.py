@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,8 +36,7 @@ def family(stats: Mapping[int, Stat], ancestor: int) -> set[int]:
     return found
 
 
-def used_s(ancestor: int) -> float:
-    """User and system time of a process and its living descendants, in seconds."""
+def _stats() -> dict[int, Stat]:
     stats: dict[int, Stat] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -44,7 +44,31 @@ def used_s(ancestor: int) -> float:
                 stats[int(folder.name)] = parse_stat((folder / "stat").read_text())
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended meanwhile
+    return stats
+
+
+def used_s(ancestor: int) -> float:
+    """User and system time of a process and its living descendants, in seconds."""
+    stats = _stats()
     return sum(stats[pid].used_s for pid in family(stats, ancestor) if pid in stats)
+
+
+def resident_bytes(ancestor: int) -> int:
+    """Memory of a process and its living descendants, each by its share of what it shares.
+
+    That is `Pss` of smaps_rollup, proc(5).
+    """
+    stats = _stats()
+    total = 0
+    for pid in family(stats, ancestor):
+        try:
+            found = re.search(
+                r"^Pss: +(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE
+            )
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        total += int(found[1]) << 10 if found else 0
+    return total
 
 
 def parse_busy(text: str) -> dict[int, float]:
@@ -83,13 +107,19 @@ def pin(core: int | None) -> None:
 
 @contextmanager
 def started(
-    command: list[str], core: int | None, *, stdin: int | None = None, stderr: int | IO[str] | None = None
+    command: list[str],
+    core: int | None,
+    *,
+    stdin: int | None = None,
+    stdout: int | IO[str] = subprocess.PIPE,
+    stderr: int | IO[str] | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[subprocess.Popen[str]]:
     """A process on a core, ended afterwards. It inherits the core, so its threads and children do too."""
     before = os.sched_getaffinity(0)
     pin(core)
     try:
-        process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, text=True)
+        process = subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=stderr, env=env, text=True)
     finally:
         os.sched_setaffinity(0, before)
     try:

@@ -1,23 +1,21 @@
-"""A provider that costs next to nothing: it streams the answer of `dialogue` at a set pace.
+"""A provider that costs next to nothing: it streams the answer of `dialogue` at a pace, or gives it whole.
 
 It speaks just enough HTTP/1.1 for the proxies measured here, so that it is never what a run waits for. Each
-event is a write of its own. `GET /counts` tells what it has done so far.
+event is a write of its own. Its dialect is told by the path. `GET /counts` tells what it has done so far.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 import signal
 from typing import cast
 
 import msgspec
 import uvloop
 
-from benchmarks import dialogue
+from benchmarks import dialogue, wires
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
 _STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n"
     b"Connection: keep-alive\r\nCache-Control: no-cache\r\nServer: benchmark\r\n"
@@ -27,9 +25,10 @@ _END = b"0\r\n\r\n"
 
 
 class Counts(msgspec.Struct):
-    """Events written, and requests in which the values were to be read."""
+    """Events and whole answers written, and requests in which the values were to be read."""
 
     events: int = 0
+    wholes: int = 0
     in_clear: int = 0
 
 
@@ -60,17 +59,25 @@ class Connection(asyncio.Protocol):
         head_ends = self._held.find(b"\r\n\r\n")
         if head_ends < 0:
             return
-        length = _LENGTH.search(self._held, 0, head_ends)
-        end = head_ends + 4 + (int(length[1]) if length else 0)
+        end = head_ends + 4 + wires.content_length(self._held[:head_ends])
         if len(self._held) < end:
             return
-        request, self._held = self._held[:end], self._held[end:]
-        if request.startswith(b"GET /counts "):
+        head, body = self._held[:head_ends], self._held[head_ends + 4 : end]
+        self._held = self._held[end:]
+        if head.startswith(b"GET /counts "):
             self._answer(b"200 OK", msgspec.json.encode(self._provider.counts))
-        elif asked := dialogue.find_values(request[head_ends:]):
-            self._stream(asked)
+            return
+        wire = next((name for name, wire in wires.WIRES.items() if wire.path.encode() in head), None)
+        asked = wires.read_request(body)
+        if wire is None or asked is None:
+            self._answer(b"400 Bad Request", b'{"error": {"message": "there is one question here only"}}')
+            return
+        self._provider.counts.in_clear += dialogue.in_clear(asked.values)
+        if wires.streams(body):
+            self._stream(wire, asked)
         else:
-            self._answer(b"400 Bad Request", b"this provider knows one question only")
+            self._provider.counts.wholes += 1
+            self._answer(b"200 OK", wires.whole(wire, asked, self._provider.events))
 
     def _answer(self, status: bytes, body: bytes) -> None:
         head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (
@@ -79,9 +86,8 @@ class Connection(asyncio.Protocol):
         )
         self._transport.write(head + body)
 
-    def _stream(self, repeated: dialogue.Values) -> None:
-        self._provider.counts.in_clear += dialogue.in_clear(repeated)
-        frames = dialogue.frames(repeated, self._provider.events)
+    def _stream(self, wire: wires.Name, asked: dialogue.Asked) -> None:
+        frames = wires.frames(wire, asked, self._provider.events)
         self._chunks = [b"%x\r\n%b\r\n" % (len(frame), frame) for frame in frames]
         self._chunks[0] = _STREAM_HEAD + self._chunks[0]
         self._chunks[-1] += _END
@@ -107,7 +113,7 @@ async def serve(events: int, pace_s: float) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     provider = Provider(events, pace_s)
-    server = await loop.create_server(lambda: Connection(provider), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(lambda: Connection(provider), "127.0.0.1", 0, backlog=4096)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await stop.wait()
 

@@ -2,99 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from benchmarks.candidates import CANDIDATES
-from benchmarks.results import Run, Spread, added_first_ms, cpu, cpu_ratio, gap_ms, others_share
+from benchmarks.promises import is_disturbed, verdicts
+from benchmarks.results import (
+    LATEST,
+    P99,
+    Outcome,
+    Run,
+    Spread,
+    a_second,
+    added_ms,
+    cpu,
+    cpu_ratio,
+    first_ms,
+    gap_ms,
+    late_ms,
+    memory,
+)
 
-# What the gateway promises, as ratios and differences within one run.
-MOST_CPU_RATIO = 1.8
-MOST_ADDED_FIRST_MS = 2.0
-# Of the cores; with more work beside the run its figures say little.
-MOST_OTHERS_SHARE = 0.05
-OURS = "sluice"
 YARDSTICK = "nginx"
 _NONE = "—"
+Figure = Callable[[Outcome, str], str]
 
 
 def render(run: Run) -> str:
-    settings = run.settings
-    header = [
-        "",
-        "CPU per event, µs",
-        f"× {YARDSTICK}",
-        "added to first token, ms",
-        "the same, p99",
-        "gap p95, ms",
-    ]
-    rows = [
-        [
-            name,
-            _written(cpu(run, name), 1),
-            _written(cpu_ratio(run, name, YARDSTICK), 2),
-            _written(_added(run, name, 0), 2),
-            _written(_added(run, name, 1), 2),
-            _written(gap_ms(run, name, 1), 1),
-        ]
-        for name in settings.candidates
-    ]
     lines = [
         "# What a streamed token costs",
         "",
-        f"{settings.streams} concurrent streams of {settings.events} events, one every "
-        f"{settings.pace_ms:g} ms{', all started at once' if settings.together else ''}; "
-        f"medians of {settings.rounds} rounds of {settings.window_s:g} s "
-        "(least–greatest). Every answer was checked to the byte. Ratios and differences are taken within "
-        "each round; microseconds hold for this machine only.",
-        "",
-        *table(header, rows),
-        "",
-        *(f"- `{name}`: {CANDIDATES[name].about}" for name in settings.candidates if name in CANDIDATES),
+        "Medians over the rounds (least–greatest). Ratios and differences are taken within each round; "
+        "microseconds hold for this machine only. Every answer was checked to the character.",
         "",
         *verdicts(run),
         "",
-        *_stamp(run),
+        "![The figures below, drawn](latest.svg)",
     ]
-    return "\n".join(lines) + "\n"
-
-
-def verdicts(run: Run) -> list[str]:
-    """The promises, kept or not, as far as the run tells."""
+    for outcome in run.outcomes:
+        lines += ["", *_section(outcome)]
+    named = dict.fromkeys(name for outcome in run.outcomes for name in outcome.scenario.candidates)
+    lines += ["", "## Who was measured", ""]
+    lines += [f"- `{name}`: {CANDIDATES[name].about}" for name in named if name in CANDIDATES]
     if is_disturbed(run):
-        return [
-            f"- Nothing is judged: other work took up to {others_share(run):.0%} of the cores. It spoils "
-            "caches, which costs a gateway more than nginx; and where events wait and then come together, "
-            "they cost less than they should."
-        ]
-    said = []
-    if ratio := cpu_ratio(run, OURS, YARDSTICK):
-        kept = "kept" if ratio.median <= MOST_CPU_RATIO else "NOT KEPT"
-        said.append(f"- CPU per event at most {MOST_CPU_RATIO} × {YARDSTICK}: {ratio.median:.2f}, {kept}.")
-    if (added := _added(run, OURS, 0)) is not None:
-        kept = "kept" if added.median <= MOST_ADDED_FIRST_MS else "NOT KEPT"
-        promise = f"Median added to the first token at most {MOST_ADDED_FIRST_MS:g} ms"
-        said.append(f"- {promise}: {added.median:.2f} ms, {kept}.")
-    return said
+        lines += ["", "Other work took part of the cores: these figures judge nothing."]
+    return "\n".join([*lines, "", *_stamp(run)]) + "\n"
 
 
-def is_disturbed(run: Run) -> bool:
-    return others_share(run) > MOST_OTHERS_SHARE
+def _section(outcome: Outcome) -> Iterator[str]:
+    scenario = outcome.scenario
+    yield f"## {scenario.name.capitalize()}"
+    yield ""
+    load = f"{scenario.streams} clients"
+    if scenario.stream:
+        load += f", answers of {scenario.events} events, one every {scenario.pace_ms:g} ms"
+    yield f"{scenario.about.capitalize()} ({load}; {scenario.rounds} × {scenario.window_s:g} s)."
+    yield ""
+    columns = _STREAMED if scenario.stream else _WHOLE
+    here = [name for name in scenario.candidates if any(name in each for each in outcome.rounds)]
+    rows = [
+        (header, cells)
+        for header, figure in columns.items()
+        if any(cells := [figure(outcome, name) for name in here])
+    ]
+    yield from table(
+        ["", *(header for header, _ in rows)],
+        ([name, *(cells[at] or _NONE for _, cells in rows)] for at, name in enumerate(here)),
+    )
+    for name, why in outcome.failed.items():
+        yield ""
+        yield f"`{name}` failed: {' '.join(why.split())[:200]}"
+
+
+def _written(figure: Spread | None, digits: int) -> str:
+    if figure is None:
+        return ""
+    if figure.least == figure.greatest:
+        return f"{figure.median:,.{digits}f}"
+    return f"{figure.median:,.{digits}f} ({figure.least:,.{digits}f}–{figure.greatest:,.{digits}f})"
+
+
+def _at_rest(outcome: Outcome, name: str) -> str:
+    found = memory(outcome, name)
+    return f"{found[0] / (1 << 20):.0f}" if found else ""
+
+
+def _a_stream(outcome: Outcome, name: str) -> str:
+    found = memory(outcome, name)
+    return f"{found[1] / (1 << 10):.1f}" if found else ""
+
+
+_STREAMED: dict[str, Figure] = {
+    "CPU per event, µs": lambda it, name: _written(cpu(it, name), 1),
+    f"× {YARDSTICK}": lambda it, name: _written(cpu_ratio(it, name, YARDSTICK), 2),
+    "added to first token, ms": lambda it, name: _written(added_ms(it, name, "first_ms", 0), 2),
+    "the same, p99": lambda it, name: _written(added_ms(it, name, "first_ms", 1), 2),
+    "added to an event, p99, ms": lambda it, name: _written(added_ms(it, name, "late_ms", P99), 1),
+    "latest event, ms": lambda it, name: _written(late_ms(it, name, LATEST), 0),
+    "gap p95, ms": lambda it, name: _written(gap_ms(it, name, 1), 1),
+    "MB at rest": _at_rest,
+    "KiB a stream": _a_stream,
+}
+_WHOLE: dict[str, Figure] = {
+    "answers a second": lambda it, name: _written(a_second(it, name), 0),
+    "CPU per answer, µs": lambda it, name: _written(cpu(it, name), 0),
+    f"× {YARDSTICK}": lambda it, name: _written(cpu_ratio(it, name, YARDSTICK), 2),
+    "median, ms": lambda it, name: _written(first_ms(it, name, 0), 1),
+    "p99, ms": lambda it, name: _written(first_ms(it, name, 1), 1),
+}
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """A Markdown table; the first column is read from the left, figures from the right."""
     marks = ["---"] + ["---:"] * (len(header) - 1)
     return [f"| {' | '.join(cells)} |" for cells in (header, marks, *rows)]
-
-
-def _added(run: Run, name: str, place: int) -> Spread | None:
-    return None if name == "direct" else added_first_ms(run, name, place)
-
-
-def _written(figure: Spread | None, digits: int) -> str:
-    if figure is None:
-        return _NONE
-    return f"{figure.median:.{digits}f} ({figure.least:.{digits}f}–{figure.greatest:.{digits}f})"
 
 
 def _stamp(run: Run) -> list[str]:

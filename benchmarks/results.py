@@ -6,13 +6,16 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 from msgspec import Struct
+
+from benchmarks.scenarios import Scenario
 
 FOLDER = Path(__file__).parent / "results"
 _ROOT = Path(__file__).parent.parent
@@ -28,18 +31,14 @@ class Stamp(Struct):
     versions: dict[str, str]
 
 
-class Settings(Struct):
-    candidates: list[str]
-    streams: int = 100
-    events: int = 101
-    pace_ms: float = 10.0
-    together: bool = False
-    rounds: int = 5
-    window_s: float = 4.0
+# The places of `late_ms`: enough for a curve.
+SHARES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
+P99, LATEST = SHARES.index(0.99), SHARES.index(1.0)
 
 
 class Measurement(Struct):
-    """One candidate in one round. `events` is how many the provider wrote while the time was taken."""
+    """One candidate in one round. `events` is how many the provider wrote while the time was taken (whole
+    answers, where nothing streams), `late_ms` how much later than the provider's pace they came."""
 
     events: int
     seconds: float
@@ -47,14 +46,23 @@ class Measurement(Struct):
     load_cpu_us_per_event: float
     answers: int
     first_ms: list[float]  # median and 99th percentile
-    gap_ms: list[float]  # median and 95th percentile
+    gap_ms: list[float]  # median, 95th percentile and the longest
+    late_ms: list[float]  # at each of SHARES
+    memory_bytes: list[int]  # at rest and under the load
     others_share: float  # of the cores' time, for work that is no part of the run
+
+
+class Outcome(Struct):
+    """A scenario, run: for each candidate its measurements, a round each, or why there are none."""
+
+    scenario: Scenario
+    rounds: list[dict[str, Measurement]]
+    failed: dict[str, str] = {}
 
 
 class Run(Struct):
     stamp: Stamp
-    settings: Settings
-    rounds: list[dict[str, Measurement]]
+    outcomes: list[Outcome]
 
 
 class Spread(Struct, frozen=True):
@@ -77,35 +85,75 @@ def percentile(figures: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
 
 
-def cpu(run: Run, name: str) -> Spread | None:
-    """Microseconds of CPU in the proxy for each streamed event."""
-    return spread([it for each in run.rounds if (it := _cpu(each, name)) is not None])
+def over_rounds(outcome: Outcome, figure: Callable[[dict[str, Measurement]], float | None]) -> Spread | None:
+    """A figure of each round, where it has one."""
+    return spread([found for each in outcome.rounds if (found := figure(each)) is not None])
 
 
-def cpu_ratio(run: Run, name: str, to: str) -> Spread | None:
+def cpu(outcome: Outcome, name: str) -> Spread | None:
+    """Microseconds of CPU in the proxy for each streamed event, or whole answer."""
+    return over_rounds(outcome, lambda each: _cpu(each, name))
+
+
+def cpu_ratio(outcome: Outcome, name: str, to: str) -> Spread | None:
     """Round by round, because a machine has better and worse minutes."""
-    pairs = [(_cpu(each, name), _cpu(each, to)) for each in run.rounds]
-    return spread([ours / theirs for ours, theirs in pairs if ours is not None and theirs])
+
+    def ratio(measured: dict[str, Measurement]) -> float | None:
+        ours, theirs = _cpu(measured, name), _cpu(measured, to)
+        return ours / theirs if ours is not None and theirs else None
+
+    return over_rounds(outcome, ratio)
 
 
-def added_first_ms(run: Run, name: str, place: int) -> Spread | None:
-    """Time to the first token beyond a direct call: the median's (place 0) or the 99th percentile's (1)."""
-    return spread(
-        [
-            each[name].first_ms[place] - each["direct"].first_ms[place]
-            for each in run.rounds
-            if name in each and "direct" in each
-        ]
+def added_ms(outcome: Outcome, name: str, kind: Literal["first_ms", "late_ms"], place: int) -> Spread | None:
+    """Beyond a direct call, percentile by percentile; `place` is that of one in the figure's list."""
+
+    def added(measured: dict[str, Measurement]) -> float | None:
+        ours, theirs = _at(measured, name, kind, place), _at(measured, "direct", kind, place)
+        return None if name == "direct" or ours is None or theirs is None else ours - theirs
+
+    return over_rounds(outcome, added)
+
+
+def first_ms(outcome: Outcome, name: str, place: int) -> Spread | None:
+    return over_rounds(outcome, lambda each: _at(each, name, "first_ms", place))
+
+
+def gap_ms(outcome: Outcome, name: str, place: int) -> Spread | None:
+    return over_rounds(outcome, lambda each: _at(each, name, "gap_ms", place))
+
+
+def late_ms(outcome: Outcome, name: str, place: int) -> Spread | None:
+    return over_rounds(outcome, lambda each: _at(each, name, "late_ms", place))
+
+
+def _at(
+    measured: dict[str, Measurement], name: str, kind: Literal["first_ms", "gap_ms", "late_ms"], place: int
+) -> float | None:
+    figures: list[float] = getattr(measured[name], kind) if name in measured else []
+    return figures[place] if figures else None
+
+
+def a_second(outcome: Outcome, name: str) -> Spread | None:
+    """Whole answers a second."""
+    return over_rounds(
+        outcome, lambda each: each[name].answers / each[name].seconds if name in each else None
     )
 
 
-def gap_ms(run: Run, name: str, place: int) -> Spread | None:
-    return spread([each[name].gap_ms[place] for each in run.rounds if name in each])
+def memory(outcome: Outcome, name: str) -> tuple[int, float] | None:
+    """Bytes at rest, and for each open stream: in the first round, before anything is kept for the next."""
+    first = outcome.rounds[0].get(name) if outcome.rounds else None
+    if first is None or not first.memory_bytes:
+        return None
+    rest, busy = first.memory_bytes
+    return rest, (busy - rest) / outcome.scenario.streams
 
 
 def others_share(run: Run) -> float:
     """The worst of all measurements."""
-    return max((it.others_share for each in run.rounds for it in each.values()), default=0.0)
+    measured = (it for outcome in run.outcomes for each in outcome.rounds for it in each.values())
+    return max((it.others_share for it in measured), default=0.0)
 
 
 def _cpu(measured: dict[str, Measurement], name: str) -> float | None:

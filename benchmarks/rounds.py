@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,11 +20,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from benchmarks import processor
-from benchmarks.candidates import CANDIDATES, BenchmarkFailed, Proxy
-from benchmarks.driver import Load, Outcome
+from benchmarks.candidates import CANDIDATES, BenchmarkFailed, Candidate, Proxy
+from benchmarks.driver import Load
+from benchmarks.driver import Outcome as Driven
 from benchmarks.processor import Cores, started
 from benchmarks.provider import Counts
-from benchmarks.results import Measurement, Settings, percentile
+from benchmarks.results import SHARES, Measurement, Outcome, percentile
+from benchmarks.scenarios import Scenario
 
 Progress = Callable[[str], None]
 
@@ -43,8 +45,8 @@ class Provider(NamedTuple):
 
 
 @contextmanager
-def _provider(settings: Settings, core: int | None) -> Iterator[Provider]:
-    options = ["--events", str(settings.events), "--pace-ms", str(settings.pace_ms)]
+def _provider(scenario: Scenario, core: int | None) -> Iterator[Provider]:
+    options = ["--events", str(scenario.events), "--pace-ms", str(scenario.pace_ms)]
     command = [sys.executable, "-m", "benchmarks.provider", *options]
     with started(command, core) as process:
         assert process.stdout is not None
@@ -54,35 +56,53 @@ def _provider(settings: Settings, core: int | None) -> Iterator[Provider]:
         yield Provider(url, process.pid)
 
 
-def run(settings: Settings, progress: Progress) -> list[dict[str, Measurement]]:
-    """One measurement of each candidate a round; `progress` hears before each what comes."""
+def run(scenario: Scenario, progress: Progress, candidates: Mapping[str, Candidate] = CANDIDATES) -> Outcome:
+    """Every candidate once a round; `progress` hears before each step what comes.
+
+    A candidate that fails is left out from then on, and its rounds with it: the outcome says why.
+    """
     cores = processor.choose_cores()
     usable = os.sched_getaffinity(0)
     processor.pin(cores.load)
+    outcome = Outcome(scenario, [])
     try:
         with ExitStack() as running:
-            provider = running.enter_context(_provider(settings, cores.load))
-            proxies = {}
-            for name in settings.candidates:
+            provider = running.enter_context(_provider(scenario, cores.load))
+            proxies: dict[str, Proxy] = {}
+            for name in scenario.candidates:
                 folder = Path(running.enter_context(tempfile.TemporaryDirectory(prefix=f"bench-{name}-")))
-                progress(f"starting {name}")
+                progress(f"{scenario.name}: starting {name}")
                 # The load's own core is not what this process may pass on to a proxy.
                 os.sched_setaffinity(0, usable)
-                start = CANDIDATES[name].start
-                proxies[name] = running.enter_context(start(provider.url, folder, cores.proxy))
+                try:
+                    start = candidates[name].start
+                    proxies[name] = running.enter_context(start(provider.url, folder, cores.proxy))
+                except (BenchmarkFailed, OSError) as error:
+                    outcome.failed[name] = str(error)
                 processor.pin(cores.load)
-            rounds: list[dict[str, Measurement]] = []
-            for number in range(settings.rounds):
-                shift = number % len(settings.candidates)
-                order = [*settings.candidates[shift:], *settings.candidates[:shift]]
+            for number in range(scenario.rounds):
+                shift = number % len(scenario.candidates)
+                order = [*scenario.candidates[shift:], *scenario.candidates[:shift]]
                 measured = {}
                 for name in order:
-                    progress(f"round {number + 1} of {settings.rounds}: {name}")
-                    measured[name] = _measure(name, proxies[name], provider, settings, cores)
-                rounds.append({name: measured[name] for name in settings.candidates})
+                    progress(f"{scenario.name}, round {number + 1} of {scenario.rounds}: {name}")
+                    if name in outcome.failed:
+                        continue
+                    try:
+                        measured[name] = _measure(
+                            name, candidates[name], proxies[name], provider, scenario, cores
+                        )
+                    except BenchmarkFailed as error:
+                        outcome.failed[name] = str(error)
+                outcome.rounds.append(
+                    {name: measured[name] for name in scenario.candidates if name in measured}
+                )
     finally:
         os.sched_setaffinity(0, usable)
-    return rounds
+    for name in outcome.failed:
+        for each in outcome.rounds:
+            each.pop(name, None)
+    return outcome
 
 
 class _Reading(NamedTuple):
@@ -96,10 +116,24 @@ class _Reading(NamedTuple):
     counts: Counts
 
 
-def _measure(name: str, proxy: Proxy, provider: Provider, settings: Settings, cores: Cores) -> Measurement:
+def _measure(
+    name: str, candidate: Candidate, proxy: Proxy, provider: Provider, scenario: Scenario, cores: Cores
+) -> Measurement:
     load = Load(
-        proxy.url, settings.streams, settings.events, settings.pace_ms, settings.window_s, settings.together
+        url=proxy.url,
+        streams=max(1, round(scenario.streams * candidate.share)),
+        events=scenario.events,
+        pace_ms=scenario.pace_ms,
+        window_s=scenario.window_s,
+        together=scenario.together,
+        stream=scenario.stream,
+        shapes=scenario.shapes,
+        wire=candidate.wire,
+        exact=candidate.exact,
+        masked=candidate.masks,
+        headers=list(proxy.headers),
     )
+    at_rest = _memory(proxy)
     with started([sys.executable, "-m", "benchmarks.driver"], cores.load, stdin=-1) as driver:
         assert driver.stdin is not None
         assert driver.stdout is not None
@@ -116,13 +150,18 @@ def _measure(name: str, proxy: Proxy, provider: Provider, settings: Settings, co
         driver.stdin.close()
         driver.stdin = None
         before, after = read("begin"), read("end")
-        outcome = msgspec.json.decode(driver.stdout.readline() or "{}", type=Outcome)
-    if outcome.faults or not outcome.answers:
-        said = outcome.faults[0] if outcome.faults else "no answer came"
-        raise BenchmarkFailed(f"{name}: {len(outcome.faults)} of {outcome.answers} answers are wrong: {said}")
-    if CANDIDATES[name].redacts and after.counts.in_clear > before.counts.in_clear:
+        under_load = _memory(proxy)
+        driven = msgspec.json.decode(driver.stdout.readline() or "{}", type=Driven)
+    if driven.faults or not driven.answers:
+        said = driven.faults[0] if driven.faults else "no answer came"
+        raise BenchmarkFailed(f"{name}: {len(driven.faults)} of {driven.answers} answers are wrong: {said}")
+    if candidate.redacts and after.counts.in_clear > before.counts.in_clear:
         raise BenchmarkFailed(f"{name}: the provider was sent values in clear")
     events = after.counts.events - before.counts.events
+    if not scenario.stream:
+        events = after.counts.wholes - before.counts.wholes
+    if not events:
+        raise BenchmarkFailed(f"{name}: the provider was not asked while the time was taken")
     seconds = after.at - before.at
     proxy_s, load_s = after.proxy_s - before.proxy_s, after.load_s - before.load_s
     others_s = after.busy_s - before.busy_s - proxy_s - load_s - (after.own_s - before.own_s)
@@ -131,8 +170,18 @@ def _measure(name: str, proxy: Proxy, provider: Provider, settings: Settings, co
         seconds=round(seconds, 3),
         cpu_us_per_event=round(proxy_s * 1e6 / events, 3) if proxy.pid is not None else None,
         load_cpu_us_per_event=round(load_s * 1e6 / events, 3),
-        answers=outcome.answers,
-        first_ms=[round(percentile(outcome.first_ms, share), 3) for share in (0.5, 0.99)],
-        gap_ms=[round(percentile(outcome.gap_ms, share), 3) for share in (0.5, 0.95)],
+        answers=driven.in_window,
+        first_ms=_percentiles(driven.first_ms, 0.5, 0.99),
+        gap_ms=_percentiles(driven.gap_ms, 0.5, 0.95, 1.0),
+        late_ms=_percentiles(driven.late_ms, *SHARES),
+        memory_bytes=[at_rest, under_load] if proxy.pid is not None else [],
         others_share=round(max(0.0, others_s) / (2 * seconds), 3),
     )
+
+
+def _percentiles(figures: list[float], *shares: float) -> list[float]:
+    return [round(percentile(figures, share), 3) for share in shares] if figures else []
+
+
+def _memory(proxy: Proxy) -> int:
+    return processor.resident_bytes(proxy.pid) if proxy.pid is not None else 0

@@ -9,6 +9,7 @@ A *lane* is one independent run of text in an answer. Text is never joined acros
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct
@@ -18,6 +19,17 @@ from msgspec import Struct
 # never touched (an id, an enum, a signature, bytes).
 Path = tuple[str | int, ...]
 Nature = Literal["text", "json", "sniff", "signed", "keep"]
+
+
+def written(path: Path, names: AbstractSet[str]) -> str:
+    """The path as a client writes it. A key that is not one of `names` may be content: it is a star."""
+    place = ""
+    for step in path:
+        if isinstance(step, int):
+            place += f"[{step}]"
+        else:
+            place += f".{step if step in names else '*'}"
+    return place.lstrip(".") or "the body"
 
 
 class Lane(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import uvloop
 
-from gateway import __version__, scan_command
+from gateway import __version__, guard_command, keys_command, scan_command
 from gateway.config import Config, Proxies, explain, from_environment, load
 from gateway.errors import ConfigError
 
@@ -21,7 +21,15 @@ examples:
   OPENAI_API_KEY=sk-… sluice serve     a gateway on http://127.0.0.1:8080/v1, no file needed
   sluice serve --config sluice.toml    the same, as the file says
   sluice check sluice.toml             is the file right, and what does it amount to?
+  sluice keys create chat-app          a key for an application, with --help what it may do
   sluice scan --file letter.txt        what in a text is personal or secret? (--redact: the text without it)
+  sluice guard --file prompt.txt       would it be refused, and by which rule?
+"""
+_SIGNALS = """\
+signals:
+  HUP        take over the changed configuration file; streams that are under way keep theirs
+  USR2       run what is installed now in place of this, without dropping a stream
+  TERM, INT  finish what is under way for [server] drain_s, then stop; a second one: stop now
 """
 
 
@@ -47,7 +55,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sluice {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    serve = commands.add_parser("serve", help="run the gateway until it is told to stop")
+    serve = commands.add_parser(
+        "serve",
+        help="run the gateway until it is told to stop",
+        epilog=_SIGNALS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     serve.add_argument("--config", metavar="FILE", help="a TOML file; without it, the environment's API keys")
     serve.add_argument("--quiet", action="store_true", help="no line for each request")
     serve.set_defaults(run=_serve)
@@ -66,6 +79,25 @@ def _parser() -> argparse.ArgumentParser:
     scan_command.add_arguments(scan)
     scan.set_defaults(run=scan_command.run)
 
+    guard = commands.add_parser(
+        "guard",
+        help="judge texts as a policy would: attacks, jailbreaks, hidden text",
+        description=guard_command.DESCRIPTION,
+        epilog=guard_command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    guard_command.add_arguments(guard)
+    guard.set_defaults(run=guard_command.run)
+
+    keys = commands.add_parser(
+        "keys",
+        help="make, list, revoke and rotate the keys of callers",
+        description=keys_command.DESCRIPTION,
+        epilog=keys_command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    keys_command.add_arguments(keys)
+
     show = commands.add_parser("demo", help="the gateway with an embedded provider, and what each side sees")
     show.add_argument("--serve", action="store_true", help="keep it running, for an SDK of yours")
     show.add_argument("--port", type=int, default=8080, help="where, with --serve (default: %(default)s)")
@@ -74,32 +106,49 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    from gateway.server import app  # it takes a second, for which `scan` in a hook should not wait
+    from gateway.server import metrics_files
 
-    config = load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
+    metrics_files.prepare(os.environ)  # before anything that counts is imported
+    try:
+        return _supervise(arguments)
+    finally:
+        metrics_files.remove(os.environ)
+
+
+def _supervise(arguments: argparse.Namespace) -> int:
+    from gateway.server import supervisor  # it takes a second, for which `scan` in a hook should not wait
+
     logging.basicConfig(
         level=logging.WARNING if arguments.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
     )
 
-    def announce(url: str) -> None:
-        print(f"Sluice {__version__} listens on {url}", file=sys.stderr)
+    def read() -> Config:
+        return load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
+
+    def announce(config: Config, places: Sequence[str]) -> None:
+        print(f"Sluice {__version__} listens on {' and '.join(places)}", file=sys.stderr)
         print(_who_may_call(config), file=sys.stderr, flush=True)
 
+    service = supervisor.Service(
+        read=read,
+        proxies=Proxies.from_environment(os.environ),
+        announce=announce,
+        check=["check", arguments.config] if arguments.config else [],
+        beside=lambda config: None,
+    )
     try:
-        uvloop.run(app.serve(config, Proxies.from_environment(os.environ), announce))
+        return supervisor.run(service)
     except OSError as error:
-        print(
-            f"sluice: cannot listen on {config.server.host}:{config.server.port}: {error.strerror}",
-            file=sys.stderr,
-        )
+        print(f"sluice: {error.strerror}", file=sys.stderr)
         return 1
-    return 0
 
 
 def _who_may_call(config: Config) -> str:
     names = ", ".join(provider.name for provider in config.providers)
     if config.keys:
         return f"Serving {names} to {len(config.keys)} key(s)."
+    if config.state is not None:
+        return f"Serving {names} to the keys that `sluice keys` makes; without any, to this machine only."
     return f"Serving {names} to this machine only, because there are no [[keys]]."
 
 

@@ -11,9 +11,27 @@ No wire format here, and no I/O.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from msgspec import Struct, field
+
+from gateway.chat import Path
+
+# Whose words a part of a request holds. Assistant turns are `document`: the model is supposed to have said
+# them, but it is the client that sends them, and whoever writes history writes orders into it.
+Source = Literal["system", "user", "tool", "document"]
+
+
+class Sourced(NamedTuple):
+    """A part of a request, with its place: a string, or a tree that is read as one text.
+
+    `defines` says that it is a tool's definition.
+    """
+
+    source: Source
+    path: Path
+    value: Any
+    defines: bool = False
 
 
 class ChatRequest(Struct):

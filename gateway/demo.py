@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.config import Config, Provider, Proxies, Secret, Server
-from gateway.server import app
+from gateway.server import serving
 
 _PACE_MS = 45
 _SECRETS = ("John Smith", "john@example.com")
@@ -60,7 +60,7 @@ async def run(serve_port: int | None) -> int:
         async with _provider(record) as provider_url:
             server = Server(port=serve_port or 0)
             provider = Provider(name="demo", base_url=provider_url, api_key=Secret("sk-demo"))
-            runner, port = await app.start(Config(server=server, providers=[provider]), Proxies())
+            runner, port = await serving.start(Config(server=server, providers=[provider]), Proxies())
             try:
                 url = f"http://127.0.0.1:{port}/v1"
                 console.print(

@@ -11,8 +11,11 @@ whether another attempt may help. Messages say what was wrong and where; they ne
     ├── AuthenticationFailed      401
     ├── PermissionDenied          403
     ├── PolicyViolation           400
+    ├── RateLimited               429  a limit of the caller's key; it will pass
+    ├── BudgetExhausted           429  what the caller's key may spend is spent
     ├── Overloaded                503
     ├── ModelUnavailable          503  a model that must look at texts cannot
+    ├── GuardUnavailable          503  a guard failed, and the policy fails closed
     ├── ShuttingDown              503
     ├── ProviderError             the provider answered with an error; its status is kept
     │   ├── ProviderUnreachable   502  no connection, or it broke before an answer
@@ -102,6 +105,20 @@ class PolicyViolation(SluiceError):
     source = "client"
 
 
+class RateLimited(SluiceError):
+    status = 429
+    type = "rate_limit_exceeded"
+    source = "client"
+
+
+class BudgetExhausted(SluiceError):
+    """OpenAI's word and status for it: SDKs and applications know them, and that waiting does not help."""
+
+    status = 429
+    type = "insufficient_quota"
+    source = "client"
+
+
 class Overloaded(SluiceError):
     status = 503
     type = "overloaded_error"
@@ -116,6 +133,14 @@ class ModelUnavailable(SluiceError):
     retryable = True
 
 
+class GuardUnavailable(SluiceError):
+    """A guard that the policy asks for failed, and the policy fails closed. Never says what was read."""
+
+    status = 503
+    type = "guard_unavailable"
+    retryable = True
+
+
 class ShuttingDown(SluiceError):
     status = 503
     type = "shutting_down"
@@ -123,11 +148,15 @@ class ShuttingDown(SluiceError):
 
 
 class ProviderError(SluiceError):
-    """The provider refused or failed. `extra` keeps what else its error object said."""
+    """The provider refused or failed. `extra` keeps what else its error object said.
+
+    `asked` is False where no request has reached it.
+    """
 
     status = 502
     type = "provider_error"
     source = "provider"
+    asked = True
 
     def __init__(
         self,

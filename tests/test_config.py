@@ -16,17 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import config
-from gateway.config import Config, Key, Provider, Secret, Server, Timeouts
+from gateway.config import Config, Key, Provider, Secret, Server, State, Timeouts
 from gateway.errors import ConfigError
 from gateway.providers.catalog import ROWS, route
 from tests.conftest import ROOT
 
 EXAMPLE = ROOT / "docs" / "sluice.example.toml"
 ENV = {
+    "ACME_SECRET": "s",
     "ANTHROPIC_API_KEY": "k",
     "SLUICE_SECRET": "s",
     "AZURE_OPENAI_API_KEY": "k",
     "OPENAI_API_KEY": "sk-provider-secret",
+    "OPENAI_API_KEY_2": "sk-second-provider-secret",
     "SLUICE_KEY_CHAT_APP": "sk-sluice-secret",
 }
 
@@ -34,7 +36,6 @@ SMALLEST = """
 [server]
 host = "127.0.0.1"
 port = 8080
-workers = 1
 
 [[providers]]
 name = "openai"
@@ -98,7 +99,8 @@ def _is_table(kind: object) -> bool:
 def test_the_example_shows_every_option() -> None:
     found = dict(options(Config, tomllib.loads(EXAMPLE.read_text())))
     assert {"Server.port", "Provider.headers", "Timeouts.idle_s", "Key.models"} <= set(found)
-    assert [name for name, shown in found.items() if not shown] == []
+    # The one that stands in a comment: a state is in a folder or in Redis, not in both.
+    assert [name for name, shown in found.items() if not shown] == ["State.redis"]
 
 
 def test_the_example_loads_and_states_the_defaults() -> None:
@@ -133,6 +135,21 @@ def test_a_known_provider_needs_no_url(
         ("patterns = { ID = '(?=x)x' }", "policies[0].patterns: the pattern of ID looks ahead or behind"),
         ('deny = { PROJECT = [""] }', "policies[0].patterns: the words of PROJECT are empty"),
         ('name = "P!"', "policies[0].name: must be lower-case"),
+        ('preset = "rag_sistem"', "policies[0].preset: no such choice; did you mean rag_system?"),
+        ('level = "hard"', "policies[0].level: no such choice; there is strict, moderate, permissive"),
+        (
+            "threats.user = { flag = 0.9, block = 0.5 }",
+            "policies[0].threats.user.flag: must not be above block",
+        ),
+        ("threats.user = { block = 2 }", "policies[0].threats.user.block"),
+        (
+            'threats.rules = { "overide.prior" = "off" }',
+            "policies[0].threats.rules.overide.prior: names no rule; did you mean override.prior?",
+        ),
+        ('threats.rules = { "nothing.*" = "off" }', "policies[0].threats.rules.nothing.*: names no rule"),
+        ('threats.rules = { "model" = "on" }', "policies[0].threats.rules"),
+        ("tools.most = -1", "policies[0].tools.most"),
+        ('tools.denyed = ["bash"]', "policies[0].tools.denyed: no such option; did you mean denied?"),
     ],
 )
 def test_what_is_wrong_with_a_policy_is_told(options: str, said: str, tmp_path: Path) -> None:
@@ -192,7 +209,7 @@ KEY = '[[keys]]\nname = "k"\nsecret = "sk-sluice-k"\n'
         (one('dialect = "openai-chat"'), "providers[0].dialect: no such choice; did you mean openai_chat?"),
         (one(server='port = "80"'), "server.port: expected a whole number, got a string"),
         (one(server="port = 65536"), "server.port: expected a whole number <= 65535"),
-        (one(server="workers = 0"), "server.workers: expected a whole number >= 1"),
+        (one(server="workers = -1"), "server.workers: expected a whole number >= 0"),
         (one("timeouts = {idle_s = nan}"), "providers[0].timeouts.idle_s: expected a number"),
         (one("timeouts = {idle_s = inf}"), "providers[0].timeouts.idle_s: expected a number"),
         (one('models = "*"'), "providers[0].models: expected an array, got a string"),
@@ -225,6 +242,40 @@ KEY = '[[keys]]\nname = "k"\nsecret = "sk-sluice-k"\n'
         (one(server='header_prefix = "X-Sluice-"'), "server.header_prefix: must be"),
         (one(server='header_prefix = ""'), "server.header_prefix: must be"),
         (one(server='cors_origins = ["https://a.example/"]'), "server.cors_origins[0]: must be an origin"),
+        (
+            one(keys=KEY + "limits = {requests_per_minuet = 1}"),
+            "keys[0].limits.requests_per_minuet: no such option; did you mean requests_per_minute?",
+        ),
+        (
+            one(keys=KEY + "limits = {concurrent = 0}"),
+            "keys[0].limits.concurrent: expected a whole number >= 1",
+        ),
+        (one(keys=KEY + "budget = {usd = 0}"), "keys[0].budget.usd: expected"),
+        (
+            one(keys=KEY + 'budget = {per = "year"}'),
+            "keys[0].budget.per: no such choice; there is day, month, total",
+        ),
+        (
+            one(keys=KEY + "expires = 2027-01-01"),
+            "keys[0].expires: expected a time with its zone, such as 2027-01-01T00:00:00Z",
+        ),
+        (one(keys=KEY + "expires = 2027-01-01T00:00:00"), "keys[0].expires: expected a time with its zone"),
+        (one(keys="[[prices]]\ninput = 1"), "prices[0]: missing option `model`"),
+        (
+            one(keys=KEY + "limits = {concurrent = true}"),
+            "keys[0].limits.concurrent: expected a whole number, got",
+        ),
+        (
+            one(keys='[[prices]]\nmodel = "a"\ninput = -1\noutput = 0'),
+            "prices[0].input: expected a number >= 0",
+        ),
+        (one(keys=2 * '[[prices]]\nmodel = "a"\ninput = 1\noutput = 0\n'), "prices[1].model: is the same as"),
+        (
+            one(keys='[state]\npath = "a"\nredis = "env:OPENAI_API_KEY"'),
+            "state: is either a folder (path) or a Redis server",
+        ),
+        (one(keys='[state]\nredis = "env:OPENAI_API_KEY"'), "state.redis: must begin redis://"),
+        (one(keys="[state]"), "state.path: missing option: a folder"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -251,6 +302,51 @@ def test_another_host_needs_keys_and_is_told_what_to_do(tmp_path: Path, host: st
     loaded(one(server=f'host = "{host}"', keys=KEY), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ('[state]\npath = "kept"', "{here}/kept"),
+        ('[state]\npath = "/kept"', "/kept"),
+        ("[state]", "{here}/default/sluice"),
+        (KEY + "limits = {concurrent = 1}", "{here}/default/sluice"),
+        (KEY + "budget = {tokens = 1}", "{here}/default/sluice"),
+        (KEY, None),
+    ],
+)
+def test_where_the_state_is_kept(tmp_path: Path, options: str, path: str | None) -> None:
+    env = {**ENV, "XDG_STATE_HOME": str(tmp_path / "default")}
+    state = loaded(one(keys=options), tmp_path, env).state
+    assert (state and state.path) == (path and path.format(here=tmp_path))
+
+
+def test_keys_that_were_made_in_the_default_folder_are_used(tmp_path: Path) -> None:
+    env = {**ENV, "HOME": str(tmp_path)}
+    folder = tmp_path / ".local" / "state" / "sluice"
+    folder.mkdir(parents=True)
+    assert loaded(one(), tmp_path, env).state is None
+    (folder / "sluice.db").touch()
+    assert loaded(one(), tmp_path, env).state == State(path=str(folder))
+    assert config.from_environment(env).state == State(path=str(folder))
+
+
+def test_another_host_may_be_served_with_keys_of_the_state(tmp_path: Path) -> None:
+    text = one(server='host = "0.0.0.0"', keys='[state]\npath = "kept"')
+    assert loaded(text, tmp_path).keys == []
+    assert "NOT PROTECTED" not in config.explain(loaded(text, tmp_path))
+
+
+def test_limits_and_budgets_are_explained(tmp_path: Path) -> None:
+    more = "expires = 2030-01-01T00:00:00Z\nlimits = {requests_per_minute = 1000, concurrent = 2}\nbudget = {usd = 5}"
+    said = config.explain(loaded(one(keys=KEY + more), tmp_path, {**ENV, "HOME": "/h"}))
+    for line in (
+        "at most 1,000 requests a minute, 2 requests at a time",
+        "may spend $5 a month",
+        "until 2030-01-01T00:00:00+00:00",
+        "kept in /h/.local/state/sluice",
+    ):
+        assert line in said
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         config.load(tmp_path / "none.toml", ENV)
@@ -266,20 +362,36 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ("env:EMPTY", "the environment variable EMPTY is not set"),
         ("env:TWO", "the environment variable TWO must hold one word"),
         ("env:sk-hidden", "env: must be followed by the name"),
-        ("sk-hidden", "a secret is written as env:NAME or file:PATH"),
-        ("", "a secret is written as env:NAME or file:PATH"),
+        ("sk-hidden", "a secret is written as env:NAME, file:PATH or credential:NAME"),
+        ("", "a secret is written as env:NAME, file:PATH or credential:NAME"),
         ("file:none", "the file cannot be read (No such file"),
         ("file:empty", "the file is empty"),
         ("file:.", "the file cannot be read"),
         ("file:bad", "the file cannot be read (not text)"),
+        ("credential:none", "the credential none cannot be read (No such file"),
+        ("credential:empty", "the credential empty is empty"),
+        ("credential:bad", "the credential bad cannot be read (not text)"),
+        ("credential:../bad", "credential: must be followed by the name"),
+        ("credential:..", "credential: must be followed by the name"),
+        ("credential:sk/hidden", "credential: must be followed by the name"),
     ],
 )
 def test_a_secret_that_is_not_there(tmp_path: Path, written: str, said: str) -> None:
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "bad").write_bytes(b"\xff")
-    message = refused(one(f'api_key = "{written}"'), tmp_path, {"EMPTY": "", "TWO": "hidden hidden"})
+    env = {"EMPTY": "", "TWO": "hidden hidden", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    message = refused(one(f'api_key = "{written}"'), tmp_path, env)
     assert message.startswith(f"providers[0].api_key: {said}")
     assert "hidden" not in message
+
+
+def test_a_secret_may_be_a_credential_of_the_service(tmp_path: Path) -> None:
+    (tmp_path / "openai").write_text("sk-test\n")
+    file = tmp_path / "sluice.toml"
+    file.write_text(one('api_key = "credential:openai"'))
+    loaded = config.load(file, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert loaded.providers[0].api_key == Secret("sk-test")
+    assert "there are no credentials here" in refused(one('api_key = "credential:openai"'), tmp_path, {})
 
 
 # --- the laws ---------------------------------------------------------------------------------------------
@@ -430,3 +542,27 @@ def test_explain_names_keys_and_open_ways() -> None:
     assert "without TLS" in said
     assert "https://chat.example.com" in said
     assert "NOT PROTECTED" not in said
+
+
+def test_explain_says_what_policies_leave_open() -> None:
+    def policy(**options: Any) -> dict[str, Any]:
+        return {"name": f"p{len(policies)}", **options}
+
+    policies: list[dict[str, Any]] = []
+    policies.append(policy(preset="rag_system", level="strict", paths=["*/responses"]))
+    policies.append(policy(enforcement="monitor"))
+    policies.append(policy(threats={"enforcement": "monitor"}))
+    policies.append(policy(threats={"on_error": "allow"}))
+    said = config.explain(
+        config.decode({"providers": [{"name": "openai"}], "policies": policies}, {}, Path())
+    )
+    assert said.partition("\nPolicies\n")[2].splitlines() == [
+        "  p0: rag_system, strict",
+        "    for models * at paths */responses",
+        "  p1",
+        "    MONITORS ONLY: nothing is changed or refused.",
+        "  p2",
+        "    MONITORS THREATS ONLY: no attack is refused.",
+        "  p3",
+        "    FAILS OPEN: what the threat detector fails on goes on unjudged.",
+    ]

@@ -16,7 +16,7 @@ import pytest
 
 from gateway import cli, config, simulator
 from gateway.config import Config, Provider, Proxies, Secret, Server
-from gateway.server import app
+from gateway.server import serving
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,7 +37,7 @@ def blocks(language: str) -> list[object]:
 async def url() -> AsyncIterator[str]:
     provider = await simulator.start("127.0.0.1", 0, simulator.Settings())
     behind = Provider(name="openai", base_url=provider.url, api_key=Secret("sk-test"))
-    runner, port = await app.start(Config(server=Server(port=0), providers=[behind]), Proxies())
+    runner, port = await serving.start(Config(server=Server(port=0), providers=[behind]), Proxies())
     yield f"http://127.0.0.1:{port}/v1"
     await runner.cleanup()
     await provider.close()
@@ -78,7 +78,9 @@ async def test_shown_commands_print_what_is_shown(code: str, url: str, tmp_path:
     shown = [line for line in code.splitlines() if not line.startswith("$ ")]
     sluice = f'sluice() {{ {shlex.quote(sys.executable)} -m gateway "$@"; }}'
     script = "\n".join(["set -e", f"cd {shlex.quote(str(tmp_path))}", sluice, *commands])
-    out = await run(["bash", "-c", here(script, url)], PYTHONPATH=str(ROOT))
+    out = await run(
+        ["bash", "-c", here(script, url)], PYTHONPATH=str(ROOT), XDG_STATE_HOME=str(tmp_path / "state")
+    )
     for line, pattern in zip(out.splitlines(), shown, strict=True):
         assert re.fullmatch(re.escape(pattern).replace("…", ".*"), line), (line, pattern)
 
@@ -87,7 +89,8 @@ async def test_shown_commands_print_what_is_shown(code: str, url: str, tmp_path:
 def test_configuration_files_load(code: str, tmp_path: Path) -> None:
     path = tmp_path / "sluice.toml"
     path.write_text(code)
-    assert config.load(path, {"OPENAI_API_KEY": "sk-test"}).providers
+    env = {"OPENAI_API_KEY": "sk-test", "SLUICE_REDIS": "redis://localhost:6379/0", "HOME": str(tmp_path)}
+    assert config.load(path, env).providers
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import cli, scan_command
+from gateway import cli, command_input
 from gateway.privacy import findings
 from gateway.privacy.actions import every_rule
 from tests.conftest import ROOT
@@ -199,7 +199,7 @@ def test_an_answer_comes_before_the_next_line_is_sent() -> None:
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_a_line_has_the_spans_of_its_text(text: str) -> None:
-    line = scan_command._read(json.dumps({"id": 1, "text": text}).encode())
+    line = command_input.read_line(json.dumps({"id": 1, "text": text}).encode())
     assert line.text == text
     for span in findings.find_all(text, every_rule()):
         assert text[span.start : span.end]

@@ -23,8 +23,7 @@ from gateway.privacy.scanner import Scan, plan_for
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
 from gateway.stream import lanes as stream_lanes
-from gateway.stream import response as stream_response
-from gateway.stream.response import OVERTAKE_AFTER
+from gateway.stream.outbox import OVERTAKE_AFTER
 from tests.conftest import needs_shared
 from tests.dialects import recorded
 from tests.privacy import texts
@@ -198,7 +197,7 @@ def test_the_law_catches_a_stream_that_restores_frame_by_frame(monkeypatch: pyte
         def settle(self, decided: int) -> None:
             super().settle(self.run.flush())
 
-    monkeypatch.setattr(stream_response, "LaneState", Hasty)
+    monkeypatch.setattr(stream_lanes, "LaneState", Hasty)
     assert text_of(run([chunk({"content": "[PERS"}), chunk({"content": "ON_1]"}), STOP, DONE])) != ADA
 
 

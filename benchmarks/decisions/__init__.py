@@ -10,11 +10,13 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import dialogue
+from benchmarks import wires
 from benchmarks.clock import per_call_us
+from benchmarks.dialogue import Asked, Values
 
 EVENTS = 101
-ANSWER = dialogue.frames(dialogue.Values("[PERSON_1]", "[EMAIL_1]", "[CREDIT_CARD_1]"), EVENTS)
+_HIDDEN = Asked(Values("[PERSON_1]", "[EMAIL_1]", "[CREDIT_CARD_1]"), "prose")
+ANSWER = wires.frames("openai", _HIDDEN, EVENTS)
 
 
 def show(question: str, variants: Mapping[str, Callable[[], object]], calls: int) -> None:

@@ -16,7 +16,7 @@ from gateway.privacy.redact import in_answers
 from gateway.privacy.scanner import Scan, TextRun
 from gateway.privacy.vault import Vault
 
-TOKENS = dialogue.tokens(dialogue.values(0), EVENTS)
+TOKENS = dialogue.tokens(dialogue.Asked(dialogue.values(0), "prose"), EVENTS)
 _WINDOW = 120
 _VAULT = Vault()
 for _entity in ENTITIES:

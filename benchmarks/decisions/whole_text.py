@@ -18,7 +18,7 @@ from benchmarks.decisions import show
 from gateway.privacy.actions import every_rule
 from gateway.privacy.search import find
 
-_SAID = "".join(dialogue.tokens(dialogue.values(0), 101))
+_SAID = "".join(dialogue.tokens(dialogue.Asked(dialogue.values(0), "prose"), 101))
 TEXT = (_SAID * 3)[:200]
 _CORES = [
     f"(?<!{r.entity.before or '^'})(?:{r.entity.core})(?!{r.entity.after or '^'})" for r in every_rule()

@@ -14,10 +14,13 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from gateway.config.guards import Guard
 from gateway.config.mistakes import in_toml, misnamed, mistakes, refuse
 from gateway.config.secret import Secret, resolve
+from gateway.config.state import placed
 from gateway.config.tables import Config, Provider
 from gateway.errors import ConfigError
+from gateway.guard import presets
 from gateway.providers import catalog, endpoints
 
 
@@ -38,6 +41,9 @@ def load(path: str | Path, env: Mapping[str, str]) -> Config:
 def decode(data: dict[str, Any], env: Mapping[str, str], folder: Path) -> Config:
     """The configuration in what a TOML file holds."""
     refuse(misnamed(data, Config, ""))
+    if isinstance(written := data.get("policies"), list):
+        filled = [presets.filled(each) if isinstance(each, dict) else each for each in written]
+        data = {**data, "policies": filled}
 
     def secret(kind: type, written: Any) -> Any:
         if kind is not Secret or not isinstance(written, str):
@@ -52,9 +58,23 @@ def decode(data: dict[str, Any], env: Mapping[str, str], folder: Path) -> Config
         what = in_toml(what)
         hint = f": write [[{place}]]" if what == "expected an array, got a table" else ""
         raise ConfigError(f"{place}: {what}{hint}", param=place) from None
-    config = replace(config, providers=[_placed(each) for each in config.providers])
+    config = replace(
+        config,
+        providers=[_placed(each) for each in config.providers],
+        state=placed(config.state, env, folder, config.keys),
+        guards=[_found(each, folder) for each in config.guards],
+    )
     refuse(mistakes(config))
     return config
+
+
+def _found(guard: Guard, folder: Path) -> Guard:
+    """The guard with its files' paths, which start at the folder."""
+    return replace(
+        guard,
+        path=str(folder / guard.path) if guard.path else "",
+        tokenizer=str(folder / guard.tokenizer) if guard.tokenizer else "",
+    )
 
 
 def _placed(provider: Provider) -> Provider:
@@ -90,7 +110,7 @@ def from_environment(env: Mapping[str, str]) -> Config:
             "nothing to serve: set OPENAI_API_KEY or another provider's usual variable, or write a "
             "configuration file (docs/sluice.example.toml shows one)"
         )
-    config = Config(providers=providers)
+    config = Config(providers=providers, state=placed(None, env, Path()))
     refuse(mistakes(config))
     return config
 

@@ -41,6 +41,8 @@ def resolve(written: str, env: Mapping[str, str], folder: Path) -> str:
         if not env.get(rest):
             raise ValueError(f"the environment variable {rest} is not set")
         return _one_line(env[rest], f"the environment variable {rest}")
+    if kind == "credential" and colon:
+        return _credential(rest, env)
     if kind == "file" and colon:
         try:
             text = (folder / rest).read_text("utf-8")
@@ -50,7 +52,23 @@ def resolve(written: str, env: Mapping[str, str], folder: Path) -> str:
         return _one_line(text.strip(), "the file")
     if written.startswith(PREFIX):
         return _one_line(written, "it")
-    raise ValueError("a secret is written as env:NAME or file:PATH, so that this file can be shown around")
+    raise ValueError(
+        "a secret is written as env:NAME, file:PATH or credential:NAME, so that this file can be shown around"
+    )
+
+
+def _credential(name: str, env: Mapping[str, str]) -> str:
+    """What systemd's LoadCredential= has put where only the service can read it."""
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", name):
+        raise ValueError("credential: must be followed by the name of a credential of the service")
+    if not env.get("CREDENTIALS_DIRECTORY"):
+        raise ValueError("there are no credentials here: systemd hands them to a service by LoadCredential=")
+    try:
+        text = (Path(env["CREDENTIALS_DIRECTORY"]) / name).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise ValueError(f"the credential {name} cannot be read ({reason})") from None
+    return _one_line(text.strip(), f"the credential {name}")
 
 
 def _one_line(value: str, where: str) -> str:

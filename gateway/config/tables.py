@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
 
+from gateway.access.budget import Budget
+from gateway.access.limits import Limits
+from gateway.access.prices import Price
+from gateway.config.guards import Guard
+from gateway.config.routes import Cache, CircuitBreaker, Retries, Route
 from gateway.config.secret import Secret
 from gateway.guard.policy import Policy
 from gateway.providers import catalog
@@ -33,17 +39,22 @@ class Timeouts(Table, frozen=True):
 class Server(Table, frozen=True):
     """`secret` keys the hashes and lasting ids that the gateway writes; they change with it.
 
-    Without one they change at every start.
+    Without one they change at every start. `workers` is how many processes serve, 0 for one a core; when told
+    to stop, they finish what is under way for `drain_s`. `max_requests` and `max_memory_bytes` (of bodies and
+    streams, as estimated) bound what a worker takes on at a time; beyond them it answers 503.
     """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
-    workers: Annotated[int, Meta(ge=1, le=1024)] = 1
+    workers: Annotated[int, Meta(ge=0, le=1024)] = 0
     header_prefix: str = "X-Sluice"
     cors_origins: list[str] = []
     max_body_bytes: Annotated[int, Meta(ge=1)] = 32 << 20
+    max_requests: Annotated[int, Meta(ge=1)] = 2000
+    max_memory_bytes: Annotated[int, Meta(ge=1 << 20)] = 1 << 30
     upstream: Literal["direct", "plain"] = "direct"
     keepalive_after_s: Seconds = 15.0
+    drain_s: Annotated[float, Meta(ge=0, le=86_400)] = 25.0
     secret: Secret | None = None
 
 
@@ -52,7 +63,7 @@ class Provider(Table, frozen=True):
 
     `base_url` may be left out for a known one. `region` and `profile` are for Bedrock, `project`, `region`
     (its location) and `credentials` (a service account's file) for Vertex AI, `api_version` for Azure's older
-    URLs.
+    URLs. `api_keys` are more keys for the same models; requests are spread over all.
     """
 
     name: str
@@ -60,6 +71,7 @@ class Provider(Table, frozen=True):
     kind: str | None = None
     dialect: DialectName | None = None
     api_key: Secret | None = None
+    api_keys: list[Secret] = []
     region: str = ""
     project: str = ""
     profile: str | None = None
@@ -67,7 +79,14 @@ class Provider(Table, frozen=True):
     api_version: str = ""
     models: list[str] = field(default_factory=lambda: ["*"])
     timeouts: Timeouts = Timeouts()
+    retries: Retries = Retries()
+    breaker: CircuitBreaker = CircuitBreaker()
     headers: dict[str, str] = {}
+
+    @property
+    def keys(self) -> list[Secret]:
+        """Its keys here, none if callers must send theirs."""
+        return [*([self.api_key] if self.api_key is not None else ()), *self.api_keys]
 
     @property
     def row(self) -> catalog.Row:
@@ -76,14 +95,31 @@ class Provider(Table, frozen=True):
 
 
 class Key(Table, frozen=True):
-    """`policies` are those that the key may name, the first one holds where a request names none."""
+    """`policies` are those that the key may name, the first one holds where a request names none.
+
+    From `expires` on it is refused.
+    """
 
     name: str
     secret: Secret
+    expires: Annotated[datetime, Meta(tz=True)] | None = None
     providers: list[str] = field(default_factory=lambda: ["*"])
     models: list[str] = field(default_factory=lambda: ["*"])
     policies: list[str] = field(default_factory=lambda: ["default"])
     may_loosen: bool = False
+    limits: Limits = Limits()
+    budget: Budget = Budget()
+
+    @property
+    def expires_ms(self) -> int | None:
+        return None if self.expires is None else int(self.expires.timestamp() * 1000)
+
+
+class State(Table, frozen=True):
+    """Where what keys have used, and the keys that `sluice keys` makes, are kept: in a folder or in Redis."""
+
+    path: str = ""
+    redis: Secret | None = None
 
 
 class Model(Table, frozen=True):
@@ -107,6 +143,11 @@ class Model(Table, frozen=True):
 class Config(Table, frozen=True):
     server: Server = Server()
     providers: list[Provider] = []
+    routes: list[Route] = []
+    cache: Cache | None = None
     keys: list[Key] = []
+    prices: list[Price] = []
+    state: State | None = None
     policies: list[Policy] = []
     model: Model | None = None
+    guards: list[Guard] = []

@@ -7,13 +7,13 @@ the same dialect nothing is translated: frames pass with their bytes, and only t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from gateway.chat import Event, Nature, Path, Usage
-from gateway.conversation import ChatRequest, Conversation
+from gateway.conversation import ChatRequest, Conversation, Sourced
 from gateway.errors import ProviderError
 from gateway.wire.sse import Frame
 
@@ -43,12 +43,14 @@ class Encoder(Protocol):
     Events of a choice come as a provider would send them: its tool call before the call's arguments, its
     finish after all its texts. Usage may come before or after the finish. `end` is called once, after the
     last event of an answer that was finished; `fail` instead of it, with the facts of `SluiceError.facts`,
-    at any point: an error is never followed by a finish that nobody sent.
+    at any point: an error is never followed by a finish that nobody sent. `verdict` is an event of the
+    gateway's own that no client stumbles over: what `checks.told` says of the whole answer, before its end.
     """
 
     keepalive: bytes
 
     def encode(self, event: Event) -> bytes: ...
+    def verdict(self, told: Mapping[str, Any]) -> bytes: ...
     def end(self) -> bytes: ...
     def fail(self, facts: dict[str, Any]) -> bytes: ...
 
@@ -88,6 +90,8 @@ class Dialect(Struct, frozen=True):
       where the path says it. Raises InvalidRequest.
     - `classifier(json_output)`: what the strings of requests, answers, frames and error bodies are.
       `field_names` are keys that need no look, because the dialect gave them.
+    - `sources(body)`: every part of a request's body, with whose words it holds; in document order as far as
+      one source's texts could be read as one. `tool_names(body)`: the tools that it offers, and where.
     - `forward(request, target)`: the body for a provider of the same dialect.
     - `read(request)`: the request in neutral words; `write(conversation, target)`: the body for a provider.
       Both raise InvalidRequest, with the field in `param`, for what cannot be said.
@@ -105,6 +109,8 @@ class Dialect(Struct, frozen=True):
     parse_request: Callable[[bytes, str | None, bool | None], ChatRequest]
     classifier: Callable[[bool], Classify]
     field_names: frozenset[str]
+    sources: Callable[[dict[str, Any]], Iterator[Sourced]]
+    tool_names: Callable[[dict[str, Any]], Iterator[tuple[Path, str]]]
     forward: Callable[[ChatRequest, Target], bytes]
     read: Callable[[ChatRequest], Conversation]
     write: Callable[[Conversation, Target], bytes]

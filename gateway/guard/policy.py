@@ -7,17 +7,22 @@ of them. What a request asks for by header may only make it stricter, unless the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Literal, TypeVar, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.errors import InvalidRequest, PermissionDenied
+from gateway.guard.limits import Threats, ToolLimits
+from gateway.guard.presets import Level, Preset
+from gateway.guard.topics import Topics
 
 Action = Literal["allow", "flag", "redact", "block"]
 Detection = Literal["real-time", "balanced", "thorough"]
 Format = Literal["token", "synthetic", "hash", "mask", "redact"]
 Enforcement = Literal["enforce", "monitor"]
+Hold = Literal["end", "answer"]
 T = TypeVar("T", bound=str)
 
 REVERSIBLE: frozenset[Format] = frozenset({"token", "synthetic"})
@@ -32,7 +37,12 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     redacted value is written. `deny` are words and `patterns` regular expressions that are findings too, by
     the name of an entity of the policy's own; `allow` are values, and `allow_patterns` what whole values look
     like, that are never redacted.
+    `threats` says what is done about attacks in requests, `tools` which tools a request may offer. `models`
+    and `paths` are globs over what is asked for and where: such a policy holds for these requests without
+    being named. `preset` and `level` fill in what the file does not say (gateway/guard/presets.py).
     `restore_hosts` are hosts into whose URLs values may be restored although the request names none of them.
+    `topics` and `guards` judge the whole request and the whole answer; of the answer, its end waits for the
+    verdict, or with `hold` all of it.
     In `monitor` nothing is changed or refused: findings are logged and counted.
     """
 
@@ -47,6 +57,19 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
     allow: list[str] = []
     allow_patterns: list[str] = []
     restore_hosts: list[str] = []
+    threats: Threats = Threats()
+    tools: ToolLimits = ToolLimits()
+    topics: Topics = Topics()
+    guards: list[str] = []
+    hold: Hold = "end"
+    models: list[str] = []
+    paths: list[str] = []
+    preset: Preset | None = None
+    level: Level = "moderate"
+
+    @property
+    def is_conditional(self) -> bool:
+        return bool(self.models or self.paths)
 
 
 class Wishes(Struct, frozen=True):
@@ -56,6 +79,25 @@ class Wishes(Struct, frozen=True):
     mode: str = ""
     format: str = ""
     entities: str = ""
+
+
+def applying(policies: Mapping[str, Policy], listed: Sequence[str], model: str, path: str) -> str:
+    """The listed policy of a request that names none.
+
+    The first that is for such models and paths, else the first that is for any. Raises PermissionDenied.
+    """
+    for name in listed:
+        policy = policies[name]
+        if policy.is_conditional and _is_for(policy.models, model) and _is_for(policy.paths, path):
+            return name
+    for name in listed:
+        if not policies[name].is_conditional:
+            return name
+    raise PermissionDenied("this key has no policy for that model and path")
+
+
+def _is_for(globs: Sequence[str], asked: str) -> bool:
+    return not globs or any(fnmatchcase(asked, glob) for glob in globs)
 
 
 def choose(
@@ -73,6 +115,8 @@ def choose(
     name = wishes.policy or listed[0]
     if name not in listed:
         raise PermissionDenied("this key may not use that policy", param=f"{prefix}-Policy")
+    if name not in policies:  # a key of the store may list what this configuration has no more
+        raise PermissionDenied("that policy of the key's does not exist here", param=f"{prefix}-Policy")
     policy = policies[name]
     if wishes.mode:
         mode = _one_of(wishes.mode, _DETECTIONS, f"{prefix}-Mode")

@@ -99,6 +99,12 @@ def custom(name: str, pattern: str, *, label: str = "", kind: Kind = "personal")
     )
 
 
+def tame(name: str, pattern: str) -> str:
+    """The pattern written anew for use on whole texts: standing alone, in linear time. Raises ConfigError."""
+    items, _ = _parsed(name, pattern)
+    return f"(?<![A-Za-z0-9])(?:{_written(items)})(?![A-Za-z0-9])"
+
+
 def rows(words: Mapping[str, Sequence[str]], patterns: Mapping[str, str]) -> tuple[Entity, ...]:
     """The rows of a policy's own entities, by their names. Raises ConfigError."""
     return (

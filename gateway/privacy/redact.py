@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import regex
 
-from gateway.chat import Nature, Path
+from gateway.chat import Nature, Path, written
 from gateway.errors import PolicyViolation
 from gateway.privacy import formats
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
@@ -149,8 +149,10 @@ def _redact(
             return value
         action = policy.of(entity)
         if action == "block":
-            place = _written(here, names)
-            raise PolicyViolation(f"the policy refuses {entity.name}, found in {place}", param=place)
+            place = written(here, names)
+            raise PolicyViolation(
+                f"policy_violation: the policy refuses {entity.name}, found in {place}", param=place
+            )
         found[entity.name, action] += 1
         return vault.hide(entity, value, stand_ins)
 
@@ -189,17 +191,6 @@ def _redact(
     return found
 
 
-def _written(path: Path, names: AbstractSet[str]) -> str:
-    """The path as a client writes it. A key that is not the dialect's own may be content: it is a star."""
-    place = ""
-    for step in path:
-        if isinstance(step, int):
-            place += f"[{step}]"
-        else:
-            place += f".{step if step in names else '*'}"
-    return place.lstrip(".") or "the body"
-
-
 def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
     """What the runs of an answer need: restore from the vault, act on what the model itself produced.
 
@@ -217,7 +208,10 @@ def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
-    """Make a whole answer safe and whole, in place. A text that comes again is not scanned or counted again."""
+    """Make a whole answer safe and whole, in place. A text that comes again is not scanned or counted again.
+
+    Raises PolicyViolation for what the policy blocks.
+    """
     made = scan.made
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
@@ -231,6 +225,20 @@ def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
         return known
 
     walk(body, classify, (), change, lambda key, path: change(key, path, "text", ""))
+    _refuse_blocked(scan)
+
+
+def violation(scan: Scan) -> PolicyViolation | None:
+    """What to say once an answer holds what the policy blocks."""
+    if scan.blocked is None:
+        return None
+    name = scan.blocked.entity.name
+    return PolicyViolation(f"policy_violation: the answer holds {name}, which the policy blocks")
+
+
+def _refuse_blocked(scan: Scan) -> None:
+    if (found := violation(scan)) is not None:
+        raise found
 
 
 def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list[ModelRun]:
@@ -249,8 +257,7 @@ def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list
 
 def restore_read(body: Any, classify: Classify, scan: Scan, runs: Iterable[ModelRun]) -> None:
     """Then the changes, in place. Raises PolicyViolation for what the policy blocks."""
-    if scan.blocked is not None:
-        raise PolicyViolation(f"the answer holds {scan.blocked.entity.name}, which the policy blocks")
+    _refuse_blocked(scan)
     following = iter(runs)
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
@@ -260,6 +267,7 @@ def restore_read(body: Any, classify: Classify, scan: Scan, runs: Iterable[Model
         return apply(key, edits_of(scan, key, "text", ""))
 
     walk(body, classify, (), change, rename)
+    _refuse_blocked(scan)
 
 
 def pages_of(body: Any, classify: Classify, policy: Actions | None) -> Iterator[tuple[str, str]]:

@@ -173,7 +173,7 @@ _LONGEST_COMPARED = 200
 
 def allowed(providers: Sequence[P], grant: Grant | None, named: str | None = None) -> list[P]:
     """The providers that the caller may use; only the one that the request's path names, if it names one."""
-    usable = [each for each in providers if grant is None or _matches(each.name, grant.providers)]
+    usable = [each for each in providers if grant is None or matches(each.name, grant.providers)]
     if named is None:
         return usable
     if chosen := [each for each in usable if each.name == named]:
@@ -192,7 +192,7 @@ def route(model: str, providers: Sequence[P], grant: Grant | None = None) -> tup
     found = False
     for provider, name in _candidates(model, providers):
         found = True
-        if _granted(provider, name, grant):
+        if granted(provider, name, grant):
             return provider, name
     if found:
         raise PermissionDenied("this key may not use that model", param="model", code="model_not_allowed")
@@ -210,7 +210,7 @@ def listed(providers: Sequence[P], grant: Grant | None = None) -> list[tuple[str
     owners: dict[str, str] = {}
     for provider in providers:
         for name in provider.models:
-            if not is_pattern(name) and _granted(provider, name, grant):
+            if not is_pattern(name) and granted(provider, name, grant):
                 owners.setdefault(f"{provider.name}/{name}" if name in owners else name, provider.name)
     return list(owners.items())
 
@@ -228,10 +228,10 @@ def _candidates(model: str, providers: Sequence[P]) -> Iterator[tuple[P, str]]:
             yield each, model
     prefix, _, rest = model.partition("/")
     for each in providers:
-        if each.name == prefix and rest and _matches(rest, each.models):
+        if each.name == prefix and rest and matches(rest, each.models):
             yield each, rest
     globs = [
-        (-_specificity(pattern), at)
+        (-specificity(pattern), at)
         for at, each in enumerate(providers)
         for pattern in each.models
         if is_pattern(pattern) and fnmatchcase(model, pattern)
@@ -240,16 +240,16 @@ def _candidates(model: str, providers: Sequence[P]) -> Iterator[tuple[P, str]]:
         yield providers[at], model
 
 
-def _specificity(pattern: str) -> int:
+def specificity(pattern: str) -> int:
     return sum(character not in "*?[]" for character in pattern)
 
 
-def _matches(name: str, patterns: Iterable[str]) -> bool:
+def matches(name: str, patterns: Iterable[str]) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _granted(provider: Provider, name: str, grant: Grant | None) -> bool:
-    return grant is None or _matches(name, grant.models) or _matches(f"{provider.name}/{name}", grant.models)
+def granted(provider: Provider, name: str, grant: Grant | None) -> bool:
+    return grant is None or matches(name, grant.models) or matches(f"{provider.name}/{name}", grant.models)
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from msgspec import Struct
 
-from gateway.chat import Event
+from gateway.chat import Event, Lane, Text
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
-from gateway.errors import InternalError, Overloaded, ProviderGarbage, SluiceError
+from gateway.dialects.registry import DIALECTS
+from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderGarbage, SluiceError
+from gateway.guard.checks import decision, message, told
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
 from gateway.server import headers, telemetry
+from gateway.server.attempts import Attempts
 from gateway.server.call import Call, Exchange, Gateway
+from gateway.server.checks import AnswerChecks
+from gateway.server.lookup import Lookup
 from gateway.server.outgoing import Outgoing
 from gateway.server.reading import AnswerReader, read_to_end, restore_whole
-from gateway.server.relay import ReadingRelay, Relay
+from gateway.server.relay import AttendedRelay, Relay
 from gateway.stream import ResponseStream, listened, whole
 from gateway.wire.jsontext import encode, load
 
@@ -30,20 +36,24 @@ _OVERLOADED = 529  # Anthropic's own; other SDKs know 503
 
 
 class Answering(Struct):
-    """What one answer needs: both dialects, the request, and what to do with texts."""
+    """What one answer needs: both dialects, the request and its candidates, and what to do with texts."""
 
     gateway: Gateway
     call: Call
     chat: ChatRequest
     client: Dialect
-    outgoing: Outgoing
+    attempts: Attempts
+    lookup: Lookup
     scan: Scan
     head: Head
     reader: AnswerReader | None = None
+    asked: Dialect | None = None
+    checks: AnswerChecks | None = None
 
     @property
     def provider(self) -> Dialect:
-        return self.outgoing.dialect
+        """What is spoken with whoever is being asked; the client's dialect before anyone is."""
+        return self.asked or self.client
 
     @property
     def is_same(self) -> bool:
@@ -55,24 +65,23 @@ class Answering(Struct):
 
 async def respond(answering: Answering) -> web.Response:
     """Wait for the whole answer, and give it to the client."""
-    call, scan, chat = answering.call, answering.scan, answering.chat
-    call.phase = "connect"
-    exchange = await answering.outgoing.send(answering.gateway)
-    try:
-        head = await exchange.head()
-        call.returned = headers.returned(head.headers)
-        if head.status != 200:
-            raise await _refusal(answering, exchange)
-        call.phase = "relay"
-        body = load(await exchange.read(_LARGEST_ANSWER_BYTES))
-    finally:
-        exchange.close()
-    body = _answer_in(answering, body)
-    call.usage = answering.provider.usage_of(body)
+    call, scan, chat, lookup = answering.call, answering.scan, answering.chat, answering.lookup
+    if lookup.found is not None:
+        answering.asked = DIALECTS[lookup.found.dialect]
+        answer = _Whole(lookup.found.body, load(lookup.found.body), [])
+    else:
+        answer = await answering.attempts.answered(partial(_whole, answering))
+        answering.attempts.close()
+        call.usage = answering.provider.usage_of(answer.body)
+    body = answer.body
+    texts = _texts_of(answering, body)
     if answering.is_same:
         classify = answering.provider.classifier(chat.json_output)
         if answering.reader is None:
             restore_body(body, classify, scan)
+            if scan.blocked is not None:
+                what = scan.blocked.entity.name
+                raise PolicyViolation(f"the answer holds {what}, which the policy blocks")
         else:
             await restore_whole(body, classify, scan, answering.reader)
         if scan.restored or scan.redacted:
@@ -80,7 +89,62 @@ async def respond(answering: Answering) -> web.Response:
     else:
         events = await _told(answering, answering.provider.events_of(body))
         body = answering.client.body_of(events, answering.head)
-    return web.Response(body=encode(body), content_type="application/json")
+    await _judge(answering, texts, body)
+    lookup.keep(call, answering.provider, answer.raw, answer.headers)
+    encoded = encode(body)
+    call.said = len(encoded)
+    return web.Response(body=encoded, content_type="application/json")
+
+
+class _Whole(NamedTuple):
+    """What a provider answered: as it stands, as a tree, and its headers."""
+
+    raw: bytes
+    body: dict[str, Any]
+    headers: Sequence[tuple[str, str]]
+
+
+async def _whole(answering: Answering, outgoing: Outgoing) -> _Whole:
+    """What one candidate answers, if it is an answer."""
+    call = answering.call
+    answering.asked = outgoing.dialect
+    exchange = await outgoing.send(answering.gateway)
+    try:
+        head = await exchange.head()
+        call.returned = headers.returned(head.headers)
+        if head.status != 200:
+            raise await _refusal(answering, exchange)
+        call.phase = "relay"
+        raw = await exchange.read(_LARGEST_ANSWER_BYTES)
+    finally:
+        exchange.close()
+    return _Whole(raw, _answer_in(answering, load(raw)), head.headers)
+
+
+def _texts_of(answering: Answering, body: dict[str, Any]) -> dict[Lane, list[str]]:
+    """What the provider says, lane by lane, for rules that want it whole; before anything is restored."""
+    texts: dict[Lane, list[str]] = {}
+    if answering.checks is not None:
+        for event in answering.provider.events_of(body):
+            if isinstance(event, Text) and event.lane.choice >= 0 and event.lane.position >= 0:
+                texts.setdefault(event.lane, []).append(event.text)
+    return texts
+
+
+async def _judge(answering: Answering, texts: Mapping[Lane, Sequence[str]], body: dict[str, Any]) -> None:
+    """Ask the rules on the whole answer, and tell the client in it. Raises PolicyViolation."""
+    checks = answering.checks
+    if checks is None:
+        return
+    if checks.hold == "nothing":
+        checks.watch(texts)
+        return
+    judgements = answering.call.judgements
+    judgements += (found := await checks.judge(texts))
+    if decision(found) == "block":
+        raise PolicyViolation(message(found, "the answer"))
+    if decision(found) == "flag":
+        body["sluice"] = told(found, checks.request_id)
 
 
 async def _told(answering: Answering, said: Sequence[Event]) -> list[Event]:
@@ -137,18 +201,12 @@ def _restored(answering: Answering, error: SluiceError) -> SluiceError:
 
 async def stream_answer(request: web.Request, answering: Answering) -> web.StreamResponse:
     """Pass the answer on as it comes."""
-    call = answering.call
+    call, reader, checks = answering.call, answering.reader, answering.checks
     keepalive_s = answering.gateway.config.server.keepalive_after_s
-    stream = ResponseStream(
-        answering.scan,
-        answering.provider,
-        answering.client,
-        answering.head,
-        json_output=answering.chat.json_output,
-        model=answering.reader and answering.reader.action,
-    )
-    loop = asyncio.get_running_loop()
-    relay = ReadingRelay(stream, loop, answering.reader) if answering.reader else Relay(stream, loop)
+    loop, stream = asyncio.get_running_loop(), _stream(answering)
+    is_attended = reader is not None or (checks is not None and checks.hold != "nothing")
+    attended = AttendedRelay(stream, loop, reader, checks) if is_attended else None
+    relay = attended or Relay(stream, loop)
     response = web.StreamResponse(
         headers={
             "content-type": _stream_type(answering),
@@ -157,22 +215,24 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         }
     )
     exchanges: list[Exchange] = []
-    opening = asyncio.ensure_future(_open(answering, relay, exchanges))
+    opening = asyncio.ensure_future(answering.attempts.answered(partial(_open, answering, relay, exchanges)))
     try:
         done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
         if not done:
             # From here on a failure can only be an event: the status has gone.
-            stream.opened = True
+            answering.attempts.committed = relay.stream.opened = True
             await response.prepare(request)
             while not done:
-                await response.write(stream.keepalive)
+                await response.write(relay.stream.keepalive)
                 done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
         try:
             exchange = opening.result()
         except SluiceError as error:
             if not response.prepared:
                 raise
-            await response.write(stream.fail(error))
+            relay.begin(_stream(answering))  # the last one may have ended without a word
+            relay.stream.opened = True
+            await response.write(relay.stream.fail(error))
         else:
             call.first_byte_s = perf_counter() - call.started_at
             if not response.prepared:
@@ -186,7 +246,8 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         if not response.prepared or isinstance(bug, OSError):
             raise
         telemetry.report(bug, call.phase, call.id)
-        await response.write(stream.abandon(InternalError("the gateway failed while it relayed the answer")))
+        failure = InternalError("the gateway failed while it relayed the answer")
+        await response.write(relay.stream.abandon(failure))
         await response.write_eof()
         return response
     finally:
@@ -194,16 +255,48 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         relay.close()
         for exchange in exchanges:
             exchange.close()
+        stream = relay.stream
         call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
+        call.said = stream.said
+        if attended is not None:
+            call.judgements += attended.judgements
+        if checks is not None and checks.hold == "nothing":
+            checks.watch(stream.texts)
         call.error = stream.error.type if stream.error else None
+        answering.attempts.close(stream.error)
 
 
-async def _open(answering: Answering, relay: Relay, exchanges: list[Exchange]) -> Exchange:
-    """Connect, and wait until the provider has really begun to answer."""
-    call = answering.call
-    call.phase = "connect"
-    exchange = await answering.outgoing.send(answering.gateway)
+def _stream(answering: Answering) -> ResponseStream:
+    return ResponseStream(
+        answering.scan,
+        answering.provider,
+        answering.client,
+        answering.head,
+        json_output=answering.chat.json_output,
+        model=answering.reader and answering.reader.action,
+        hold=answering.checks.hold if answering.checks else None,
+    )
+
+
+async def _open(
+    answering: Answering, relay: Relay, exchanges: list[Exchange], outgoing: Outgoing
+) -> Exchange:
+    """Connect, and wait until this candidate has really begun to answer."""
+    answering.asked = outgoing.dialect
+    relay.begin(_stream(answering))
+    relay.stream.opened = answering.attempts.committed
+    exchange = await outgoing.send(answering.gateway)
     exchanges.append(exchange)
+    try:
+        await _begun(answering, relay, exchange)
+    except BaseException:
+        exchange.close()
+        raise
+    return exchange
+
+
+async def _begun(answering: Answering, relay: Relay, exchange: Exchange) -> None:
+    call = answering.call
     head = await exchange.head()
     call.returned = headers.returned(head.headers)
     if head.status != 200:
@@ -219,7 +312,6 @@ async def _open(answering: Answering, relay: Relay, exchanges: list[Exchange]) -
     else:
         exchange.deliver(relay)
     await relay.opening()
-    return exchange
 
 
 def _stream_type(answering: Answering) -> str:

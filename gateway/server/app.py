@@ -1,22 +1,19 @@
 """The HTTP face: routes, who may come in, the error envelope, CORS.
 
-`create` makes an aiohttp application of a configuration; `serve` runs it until it is told to stop. What a
-request does once it is inside stands in `handler`.
+`create` makes an aiohttp application of a gateway; `serving` runs it. What a request does once it is inside
+stands in `handler`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import signal
-from collections.abc import Callable
 from time import perf_counter
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from ulid import ULID
 
-from gateway.config import Config, Proxies, is_loopback
+from gateway.config import is_loopback
 from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import (
@@ -27,26 +24,23 @@ from gateway.errors import (
     PermissionDenied,
     SluiceError,
 )
-from gateway.server import models, routes, telemetry
-from gateway.server.call import CALL, GATEWAY, Call, Gateway, Upstream
-from gateway.server.credentials import authentications
+from gateway.server import routes, telemetry
+from gateway.server.call import CALL, GATEWAY, Call, Gateway
 from gateway.server.handler import Handler
-from gateway.server.listener import Runner
-from gateway.server.plain import PlainUpstream
-from gateway.server.protection import Protections
-from gateway.server.upstream import Upstream as DirectUpstream
+from gateway.server.reload import CURRENT, Current
 
 
-def create(config: Config, upstream: Upstream) -> web.Application:
-    """The application. It closes `upstream` when it is cleaned up."""
+def create(gateway: Gateway) -> web.Application:
+    """The application. It closes the gateway when it is cleaned up."""
     app = web.Application(
         middlewares=[_answered],
-        client_max_size=config.server.max_body_bytes,
+        client_max_size=gateway.config.server.max_body_bytes,
         handler_args={"access_log": None},
     )
-    app[GATEWAY] = Gateway(config, upstream, Protections(config), authentications(config.providers))
+    app[CURRENT] = Current(gateway)
     app.on_response_prepare.append(_add_headers)
-    app.on_cleanup.append(_close_upstream)
+    app.on_shutdown.append(_end_answers)
+    app.on_cleanup.append(_close)
     routes.add(app.router)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
@@ -60,7 +54,7 @@ async def healthz(request: web.Request) -> web.Response:
 
 async def readyz(request: web.Request) -> web.Response:
     """New requests are welcome; 503 while shutting down."""
-    ready = request.app[GATEWAY].ready
+    ready = request.app[CURRENT].ready
     return web.json_response({"status": "ready" if ready else "stopping"}, status=200 if ready else 503)
 
 
@@ -70,6 +64,8 @@ async def readyz(request: web.Request) -> web.Response:
 @web.middleware
 async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id, and every failure the one envelope."""
+    current = request.app[CURRENT]
+    gateway = request[GATEWAY] = current.enter()
     call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter())
     response: web.StreamResponse | None = None
     try:
@@ -94,9 +90,14 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         telemetry.report(bug, call.phase, call.id)
         response = _failure(request, InternalError("the gateway failed; its log has the request id"))
     finally:
+        call.asked = call.phase in ("connect", "relay")
         call.phase = "settle"
         call.status = response.status if response is not None else 499
-        telemetry.settle(call, perf_counter())
+        try:
+            await gateway.admission.settle(call)
+        finally:
+            telemetry.settle(call, perf_counter())
+            current.leave(gateway)
     return response
 
 
@@ -133,8 +134,8 @@ def _admit(request: web.Request) -> None:
     A browser on this machine can be made to send requests here by any page (DNS rebinding, or a plain form
     post); both carry the page's own host in one of the two headers.
     """
-    config = request.app[GATEWAY].config
-    if config.keys:
+    config = request[GATEWAY].config
+    if request[GATEWAY].admission.keyring.required:
         return
     if not is_loopback(_hostname(f"//{request.host}")):
         raise PermissionDenied(
@@ -171,7 +172,7 @@ def _preflight(request: web.Request) -> web.Response | None:
 
 def _allowed_origin(request: web.Request) -> str | None:
     origin = request.headers.get("Origin")
-    allowed = request.app[GATEWAY].config.server.cors_origins
+    allowed = request[GATEWAY].config.server.cors_origins
     return origin if origin and (origin in allowed or "*" in allowed) else None
 
 
@@ -180,21 +181,38 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
     if call is None:
         return
     out = response.headers
+    if not request.app[CURRENT].ready:  # the client's next request is for another process
+        out["Connection"] = "close"
+        response.force_close()
     out["X-Request-ID"] = call.id
     if getattr(request.match_info.handler, "dialect", None) is ANTHROPIC:
         out["request-id"] = call.id  # where its SDK looks
-    for name, value in call.returned:
+    for name, value in (*call.limits, *call.returned):
         out.setdefault(name, value)  # our own Retry-After says the same
-    prefix = request.app[GATEWAY].config.server.header_prefix
+    prefix = request[GATEWAY].config.server.header_prefix
     if call.provider:
         out[f"{prefix}-Provider"] = call.provider
     if call.model and call.model.isprintable() and call.model.isascii():
         out[f"{prefix}-Model"] = call.model
+    if call.attempts > 1:
+        out[f"{prefix}-Attempts"] = str(call.attempts)
+    if call.maybe_billed:
+        out[f"{prefix}-Maybe-Billed"] = str(call.maybe_billed)
+    if call.cache is not None:
+        out[f"{prefix}-Cache"] = call.cache
     if call.entities is not None:
         out[f"{prefix}-Entities-Detected"] = str(sum(call.entities.values()))
         out[f"{prefix}-Detection-Time-Ms"] = f"{call.detection_s * 1000:.2f}"
         if call.format != "token":
             out[f"{prefix}-Format"] = call.format  # the one-way ones are not restored
+    if call.decision is not None:
+        out[f"{prefix}-Decision"] = call.decision
+        out[f"{prefix}-Event-ID"] = call.id
+        out[f"{prefix}-Guard-Time-Ms"] = f"{call.guard_s * 1000:.2f}"
+        if call.threat_type is not None:
+            out[f"{prefix}-Threat-Type"] = call.threat_type
+        if call.confidence is not None:
+            out[f"{prefix}-Confidence"] = f"{call.confidence:.3f}"
     if origin := _allowed_origin(request):
         out["Access-Control-Allow-Origin"] = origin
         out["Access-Control-Expose-Headers"] = (
@@ -203,49 +221,10 @@ async def _add_headers(request: web.Request, response: web.StreamResponse) -> No
         out["Vary"] = "Origin"
 
 
-async def _close_upstream(app: web.Application) -> None:
-    gateway = app[GATEWAY]
-    await gateway.upstream.close()
-    if gateway.model is not None:
-        await gateway.model.close()
+async def _end_answers(app: web.Application) -> None:
+    """Answers that are still under way end here, each with an error that says why."""
+    await app[CURRENT].gateway.upstream.close()
 
 
-# --- running it -------------------------------------------------------------------------------------------
-
-
-def upstream_for(config: Config, proxies: Proxies) -> Upstream:
-    return (DirectUpstream if config.server.upstream == "direct" else PlainUpstream)(proxies=proxies)
-
-
-async def start(config: Config, proxies: Proxies) -> tuple[web.AppRunner, int]:
-    """Listen; the runner to clean up and the port (the configured one, or the one given for port 0)."""
-    model = await models.load(config.model) if config.model is not None else None
-    app = create(config, upstream_for(config, proxies))
-    app[GATEWAY].model = model
-    # A client that goes away cancels its handler, and with it the provider call.
-    runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=10.0)
-    await runner.setup()
-    await web.TCPSite(runner, config.server.host, config.server.port).start()
-    port: int = runner.addresses[0][1]
-    return runner, port
-
-
-async def serve(config: Config, proxies: Proxies, announce: Callable[[str], None]) -> None:
-    """Run until SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    runner, port = await start(config, proxies)
-    # What is loaded by now stays for good: the collector need not go through it again and again, nor after
-    # every 700 objects of a stream (4 % of the time under load).
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
-    host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
-    announce(f"http://{host}:{port}")
-    try:
-        await stop.wait()
-    finally:
-        runner.app[GATEWAY].ready = False
-        await runner.cleanup()
+async def _close(app: web.Application) -> None:
+    await app[CURRENT].close()

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError
+from gateway.guard.checks import Judgement
+from gateway.server.admission import Admission, Granted
+from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
+from gateway.server.judging import Judge
 from gateway.server.models import Reader
 from gateway.server.protection import Protections
+from gateway.server.standing import Standing
 from gateway.wire.http1 import ResponseHead
+
+if TYPE_CHECKING:  # it reports what goes wrong, and who reports knows calls
+    from gateway.server.checks import Checks
 
 
 class Sink(Protocol):
@@ -59,7 +67,20 @@ class Upstream(Protocol):
 
 @dataclass(slots=True)
 class Call:
-    """The facts of one request, as its phases learn them. Never content."""
+    """The facts of one request, as its phases learn them. Never content.
+
+    `size_bytes` is how long its body was as it came.
+
+    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
+
+    `asked` says that a provider was called, `said` how many characters of text it has answered. `granted` is
+    what is still to settle.
+
+    `attempts` counts the requests to providers, `maybe_billed` those of them that failed and that the
+    provider may charge for all the same. `fallback` is the provider that answered, or was asked last, instead
+    of the one first chosen. `cache` is `hit`, `miss` or `bypass`, None without a cache. An answer from the
+    cache has no `usage`: nobody was paid for it.
+    """
 
     id: str
     started_at: float
@@ -68,6 +89,7 @@ class Call:
     provider: str | None = None
     model: str | None = None
     stream: bool = False
+    size_bytes: int = 0
     status: int = 0
     error: str | None = None
     policy: str | None = None
@@ -75,6 +97,13 @@ class Call:
     entities: dict[str, int] | None = None
     flagged: dict[str, int] | None = None
     detection_s: float = 0.0
+    decision: str | None = None
+    threat_type: str | None = None
+    confidence: float | None = None
+    threats: dict[str, int] | None = None
+    watched: dict[str, int] | None = None
+    guard_s: float = 0.0
+    guard_failures: int = 0
     first_byte_s: float | None = None
     restored: int = 0
     unresolved: int = 0
@@ -83,23 +112,39 @@ class Call:
     frames: int = 0
     held: int = 0
     usage: Usage | None = None
+    asked: bool = False
+    said: int = 0
+    granted: Granted | None = None
+    cost_usd: float | None = None
+    limits: list[tuple[str, str]] = field(default_factory=list)
+    attempts: int = 0
+    maybe_billed: int = 0
+    fallback: str | None = None
+    cache: str | None = None
     returned: list[tuple[str, str]] = field(default_factory=list)
+    judgements: list[Judgement] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Gateway:
-    """What every request needs and none changes.
+    """What every request needs and none changes: a configuration, and what was made of it.
 
-    `authentications` are those of providers whose credentials must be fetched, by the provider's name.
+    A request keeps the one that was in force when it came. `authentications` are those of providers whose
+    credentials must be fetched, by the provider's name; `in_flight` counts the requests that keep this one.
     """
 
     config: Config
     upstream: Upstream
     protections: Protections
+    judge: Judge
+    checks: Checks
+    admission: Admission
+    standing: Standing
+    capacity: Capacity
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
-    ready: bool = True
+    in_flight: int = 0
 
 
-GATEWAY: web.AppKey[Gateway] = web.AppKey("gateway")
+GATEWAY = web.RequestKey("gateway", Gateway)
 CALL = web.RequestKey("call", Call)

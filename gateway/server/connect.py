@@ -96,6 +96,16 @@ async def connect(
     TCP_NODELAY is on: asyncio and uvloop both see to it.
     """
     try:
+        return await _connect(there, protocol, ssl_context, timeout_s)
+    except ProviderError as error:
+        error.asked = False
+        raise
+
+
+async def _connect(
+    there: Route, protocol: asyncio.Protocol, ssl_context: ssl.SSLContext, timeout_s: float
+) -> asyncio.Transport:
+    try:
         async with asyncio.timeout(timeout_s):
             if there.proxy is not None and there.tls:
                 return await _tunnel(there, there.proxy, protocol, ssl_context)

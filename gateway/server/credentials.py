@@ -292,8 +292,8 @@ def authentications(providers: Sequence[Provider]) -> dict[str, Authentication]:
     """By name, how requests to those providers are authenticated that have no key of their own."""
     found: dict[str, Authentication] = {}
     for each in providers:
-        if each.api_key is None and each.row.auth == "aws":
+        if not each.keys and each.row.auth == "aws":
             found[each.name] = AWSSignature(each.name, each.region, profile=each.profile)
-        elif each.api_key is None and each.row.auth == "google":
+        elif not each.keys and each.row.auth == "google":
             found[each.name] = GoogleToken(each.name, file=each.credentials)
     return found

@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_args
 from aiohttp import web
 from msgspec import Struct
 
-from gateway.access.keys import Caller, identify
+from gateway.access.keys import Caller
 from gateway.dialects.reading import json_object, typed
 from gateway.errors import InvalidRequest
 from gateway.privacy import findings
@@ -80,7 +80,7 @@ async def redact(request: web.Request) -> web.Response:
     rules = await _rules(asked.pii_types, "pii_types", in_requests().acting)
     began_at = _guarding(request)
     spans = await _in_steps(findings.find_all_in_steps(asked.content, rules))
-    vault = Vault(format, key=_hash_key(_caller(request)))
+    vault = Vault(format, key=_hash_key(await _caller(request)))
     redacted = await _in_steps(findings.write_in_steps(asked.content, spans, vault))
     took_s = _found(request, spans, began_at)
     facts = encode(
@@ -95,8 +95,8 @@ async def redact(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
-def _caller(request: web.Request) -> Caller:
-    return identify(request.headers, request.query, request.app[GATEWAY].config.keys)
+async def _caller(request: web.Request) -> Caller:
+    return await request[GATEWAY].admission.identify(request.headers, request.query)
 
 
 def _hash_key(caller: Caller) -> bytes:
@@ -107,7 +107,7 @@ def _hash_key(caller: Caller) -> bytes:
 async def _body(request: web.Request) -> dict[str, Any]:
     call = request[CALL]
     call.phase = "identify"
-    caller = _caller(request)
+    caller = await _caller(request)
     call.key = caller.key.name if caller.key else None
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     return json_object(await request.read())

@@ -3,32 +3,32 @@
 receive → identify → parse → authorize → admit → guard → lookup → choose → connect → relay → settle, by these
 names in code, logs and metrics. Before the first byte has gone to the client a failure is raised and
 becomes a status; afterwards it is an error event in the client's dialect and the end.
-
-Threats (in `guard`), limits (in `admit`) and the cache (in `lookup`) have their place here and nothing to
-do yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from time import perf_counter, time
-from typing import Any, NamedTuple
+from time import time
+from typing import NamedTuple
 
 from aiohttp import web
 
-from gateway.access.keys import Caller, identify
-from gateway.config import Provider
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
-from gateway.errors import NotFound
-from gateway.privacy.redact import answer_scan, counted, redact_request
-from gateway.providers import catalog
-from gateway.server import models, outgoing
+from gateway.privacy.redact import answer_scan
+from gateway.server import outgoing, routing
 from gateway.server.answer import Answering, respond, stream_answer
-from gateway.server.call import CALL, GATEWAY, Gateway
+from gateway.server.aside import aside
+from gateway.server.attempts import Attempts
+from gateway.server.call import CALL, GATEWAY
+from gateway.server.capacity import PLACE, read_body
+from gateway.server.guarding import guard
+from gateway.server.lookup import look_up
 from gateway.server.models import Reader
+from gateway.server.outgoing import Outgoing
 from gateway.server.protection import Protection
-from gateway.server.reading import AnswerReader, look_ahead
+from gateway.server.reading import AnswerReader
+from gateway.server.routing import Candidate
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -47,7 +47,8 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
     """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        return await _handle(request, dialect, stream, operation)
+        with request[GATEWAY].capacity.place() as request[PLACE]:
+            return await _handle(request, dialect, stream, operation)
 
     handle.dialect = dialect  # type: ignore[attr-defined]  # whoever writes an error needs it
     return handle
@@ -56,55 +57,58 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
 async def _handle(
     request: web.Request, dialect: Dialect, stream: bool | None, operation: Operation | None
 ) -> web.StreamResponse:
-    gateway, call = request.app[GATEWAY], request[CALL]
+    gateway, call = request[GATEWAY], request[CALL]
 
     call.phase = "identify"
-    caller = identify(request.headers, request.query, gateway.config.keys)
+    caller = await gateway.admission.identify(request.headers, request.query)
     call.key = caller.key.name if caller.key else None
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
-    raw = await request.read()
+    raw = await read_body(request)
+    call.size_bytes = len(raw)
     if operation is None:
-        chat = dialect.parse_request(raw, request.match_info.get("model"), stream)
+        chat = await aside(
+            call.size_bytes, dialect.parse_request, raw, request.match_info.get("model"), stream
+        )
     else:
-        chat = operation.parse(raw)
+        chat = await aside(call.size_bytes, operation.parse, raw)
     call.stream = chat.stream
 
     call.phase = "authorize"
-    provider, model = _authorized(gateway, caller, chat.model, request.match_info.get("provider"))
-    call.provider, call.model = provider.name, chat.model
+    tiers = routing.chain(gateway.config, caller, chat.model, request.match_info.get("provider"))
+    call.provider, call.model = tiers[0].candidates[0].provider.name, chat.model
+
+    call.phase = "admit"
+    classify = dialect.classifier(chat.json_output)
+    model = tiers[0].candidates[0].model
+    await gateway.admission.admit(call, caller.key, chat.body, classify, model, free=operation is not None)
 
     call.phase = "guard"
-    protection = await gateway.protections.of(request.headers, caller)
-    call.policy, call.format = protection.policy.name, protection.policy.format
-    began_at = perf_counter()
-    secret = gateway.config.server.secret
-    vault = protection.vault(
-        secret.reveal().encode() if secret else None, call.key or "", lasting=_is_kept(chat.body, dialect)
-    )
-    classify = dialect.classifier(chat.json_output)
-    detection = protection.policy.detection
-    reader = models.required(gateway.model) if detection != "real-time" else None
-    ahead = await look_ahead(chat.body, classify, protection.request, reader)
-    found = redact_request(chat.body, classify, vault, dialect.field_names, protection.request, ahead)
-    call.entities = counted(found)
-    call.detection_s = perf_counter() - began_at
-    scan = answer_scan(vault, protection.answer)
+    protection = await gateway.protections.of(request.headers, caller, chat.model, request.path)
+    guarded = await guard(gateway, call, caller, protection, chat, dialect)
+    scan = answer_scan(guarded.vault, protection.answer)
+
+    call.phase = "lookup"
+    lookup = look_up(gateway, call, chat, dialect, protection.policy, caller, request)
 
     call.phase = "choose"
-    sent = outgoing.prepare(chat, dialect, provider, model, caller, request.headers)
-    if operation is not None:
-        if sent.dialect is not dialect:
-            raise NotFound("the provider of that model has no such operation")
-        sent.url += operation.suffix
+    suffix = operation.suffix if operation is not None else ""
+
+    async def prepare(candidate: Candidate) -> Outgoing:
+        asked = chat, dialect, candidate, caller, request.headers, suffix
+        return await aside(call.size_bytes, outgoing.prepare, *asked)
+
+    attempts = Attempts(tiers, gateway.standing, call, prepare)
     answering = Answering(
         gateway=gateway,
         call=call,
         chat=chat,
         client=dialect,
-        outgoing=sent,
+        attempts=attempts,
+        lookup=lookup,
         scan=scan,
-        reader=_answer_reader(reader, protection),
+        reader=_answer_reader(guarded.reader, protection),
+        checks=gateway.checks.on_answer(protection.policy, call.id),
         head=Head(
             call.id,
             chat.model,
@@ -123,25 +127,9 @@ async def _handle(
         call.flagged = scan.flagged
 
 
-def _authorized(gateway: Gateway, caller: Caller, model: str, named: str | None) -> tuple[Provider, str]:
-    """The provider that serves the model to this caller, and the model's name there."""
-    providers = catalog.allowed(gateway.config.providers, caller.key, named)
-    return catalog.route(model, providers, caller.key)
-
-
 def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReader | None:
     """The model reads answers too where the policy is thorough; to monitor, nothing may wait for it."""
     policy = protection.policy
     if reader is None or policy.detection != "thorough" or policy.enforcement == "monitor":
         return None
     return AnswerReader(reader, protection.answer.of)
-
-
-def _is_kept(body: dict[str, Any], dialect: Dialect) -> bool:
-    """Does the provider keep the conversation, so that a placeholder must mean the same next time?
-
-    Responses are kept unless the request says that they are not.
-    """
-    if dialect.name != "openai_responses":
-        return False
-    return bool(body.get("store") is not False or body.get("previous_response_id"))

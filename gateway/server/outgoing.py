@@ -11,10 +11,11 @@ from gateway.config import Provider
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Target
 from gateway.dialects.registry import DIALECTS
-from gateway.errors import AuthenticationFailed
+from gateway.errors import AuthenticationFailed, NotFound
 from gateway.providers import catalog, endpoints
 from gateway.server import headers
 from gateway.server.call import Exchange, Gateway
+from gateway.server.routing import Candidate
 
 
 class Outgoing(Struct):
@@ -35,32 +36,36 @@ class Outgoing(Struct):
 def prepare(
     chat: ChatRequest,
     client: Dialect,
-    provider: Provider,
-    model: str,
+    candidate: Candidate,
     caller: Caller,
     sent: Mapping[str, str],
+    suffix: str = "",
 ) -> Outgoing:
     """The request in the dialect that the provider speaks, the client's if it can.
 
-    `sent` are the client's headers. Raises InvalidRequest for what that dialect cannot say.
+    `sent` are the client's headers; `suffix` goes behind the URL, for what only the client's own dialect has.
+    Leaves `chat` as it is, for the next candidate. Raises InvalidRequest for what that dialect cannot say.
     """
+    provider, model = candidate.provider, candidate.model
     row = provider.row
     name = endpoints.dialect_for(row, provider.dialect, client.name, model)
     dialect = DIALECTS[name]
     target = Target(model, chat.stream, ask_usage=row.usage_in_stream, provider=row.name)
     is_same = dialect.name == client.name
+    if suffix and not is_same:
+        raise NotFound("the provider of that model has no such operation")
     body = dialect.forward(chat, target) if is_same else dialect.write(client.read(chat), target)
     passed = headers.forwarded(sent, row.site)
     given = {name for name, _ in (*passed, *((name.lower(), "") for name in provider.headers))}
     return Outgoing(
         provider=provider,
         dialect=dialect,
-        url=endpoints.url_for(row, provider, name, model, chat.stream),
+        url=endpoints.url_for(row, provider, name, model, chat.stream) + suffix,
         headers=[
             ("content-type", "application/json"),
             ("accept", dialect.stream_type if chat.stream else "application/json"),
             *((name, value) for name, value in dialect.headers if name not in given),
-            *_credential(caller, provider, row),
+            *_credential(caller, candidate, row),
             *provider.headers.items(),
             *passed,
         ],
@@ -68,9 +73,11 @@ def prepare(
     )
 
 
-def _credential(caller: Caller, provider: Provider, row: catalog.Row) -> list[tuple[str, str]]:
+def _credential(caller: Caller, candidate: Candidate, row: catalog.Row) -> list[tuple[str, str]]:
     """The provider's key: the caller's own, else the configuration's. A local server may need none."""
-    secret = caller.provider_credential or (provider.api_key.reveal() if provider.api_key else None)
+    provider = candidate.provider
+    keys = provider.keys
+    secret = caller.provider_credential or (keys[candidate.key].reveal() if keys else None)
     if secret is None:
         if row.auth in ("aws", "google"):
             return []  # signed, or given a token, when it is sent

@@ -11,6 +11,7 @@ import io
 import ssl
 from collections.abc import Sequence
 from types import SimpleNamespace
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
@@ -50,6 +51,7 @@ class PlainUpstream:
         self._ssl_context = ssl_context or ssl.create_default_context()
         self._idle_ttl_s = idle_ttl_s
         self._session: aiohttp.ClientSession | None = None
+        self._exchanges: WeakSet[PlainExchange] = WeakSet()
         self._closed = False
 
     async def send(
@@ -86,21 +88,30 @@ class PlainUpstream:
                         trace_request_ctx=facts,
                     )
             except aiohttp.ConnectionTimeoutError:
-                message = f"no connection to the provider within {timeouts.connect_s:g} s"
-                raise ProviderTimeout(message) from None
+                late = ProviderTimeout(f"no connection to the provider within {timeouts.connect_s:g} s")
+                late.asked = False
+                raise late from None
             except TimeoutError:
                 if total.expired():
                     raise ProviderTimeout(f"the answer took longer than {timeouts.total_s:g} s") from None
                 raise ProviderTimeout(f"no answer began within {timeouts.first_byte_s:g} s") from None
             except (aiohttp.ClientError, OSError) as error:
+                if self._closed:
+                    raise ShuttingDown("the gateway is shutting down") from None
                 if facts.reused and isinstance(error, _DIED_OF_AGE):
                     continue
                 raise _before_head(error) from None
-            return PlainExchange(response, timeouts, total_at, facts.reused, facts.connected_at)
+            exchange = PlainExchange(response, timeouts, total_at, facts.reused, facts.connected_at)
+            self._exchanges.add(exchange)
+            return exchange
 
     async def close(self) -> None:
+        """Close every connection; answers that are not over end with an error."""
         self._closed = True
+        for exchange in list(self._exchanges):
+            exchange.fail(ShuttingDown("the gateway is shutting down"))
         if self._session is not None:
+            await asyncio.sleep(0)  # each hears why, before its connection goes
             await self._session.close()
             # Closed transports let go of their sockets in the loop's next round.
             await asyncio.sleep(0)
@@ -198,6 +209,12 @@ class PlainExchange:
             self._connection_end.remove_done_callback(self._connection_closed)
         self._response.close()
 
+    def fail(self, error: SluiceError) -> None:
+        """End it from outside; the sink, or whoever waits, is told."""
+        self._flowing.set()
+        if not self._response.content.is_eof():
+            self._response.content.set_exception(error)
+
     def _connection_closed(self, closed: asyncio.Future[None]) -> None:
         # On bytes that it cannot parse aiohttp closes the connection, and lets whoever reads the body wait.
         content = self._response.content
@@ -248,7 +265,9 @@ def _before_head(error: Exception) -> SluiceError:
     if isinstance(error, aiohttp.ClientResponseError) and not isinstance(error, aiohttp.ClientHttpProxyError):
         return ProviderGarbage("the provider's answer is not valid HTTP")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return ProviderUnreachable(f"no connection to the provider ({type(error.os_error).__name__})")
+        unreachable = ProviderUnreachable(f"no connection to the provider ({type(error.os_error).__name__})")
+        unreachable.asked = False
+        return unreachable
     return ProviderUnreachable("the connection to the provider broke before it answered")
 
 

@@ -13,15 +13,17 @@ import secrets
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.access.keys import Caller
 from gateway.config import Config
 from gateway.errors import InvalidRequest
-from gateway.guard.policy import Policy, Wishes, choose
+from gateway.guard.limits import Limits, floors
+from gateway.guard.policy import Policy, Wishes, applying, choose
 from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import UnknownEntity
-from gateway.privacy.redact import answer_scan
+from gateway.privacy.redact import answer_scan, redact_request
 from gateway.privacy.vault import Vault
 
 # Hashes and lasting ids are keyed with it where the configuration gives no key: they last until the restart.
@@ -37,6 +39,7 @@ class Protection(Struct, frozen=True):
     policy: Policy
     request: Actions
     answer: Actions
+    limits: Limits
 
     def vault(self, secret: bytes | None, tenant: str, *, lasting: bool = False) -> Vault:
         """A new vault. `lasting` asks for ids that mean the same in the tenant's later requests."""
@@ -57,9 +60,13 @@ class Protections:
         self._one_at_a_time = asyncio.Lock()
         for name in self._all:
             self._choose((Wishes(policy=name), (name,), False))
+        self.floors = floors(each.limits for each in self._chosen.values())
 
-    async def of(self, headers: Mapping[str, str], caller: Caller) -> Protection:
-        """Raises PermissionDenied and InvalidRequest, with the header in `param`."""
+    async def of(self, headers: Mapping[str, str], caller: Caller, model: str, path: str) -> Protection:
+        """The protection of a request for a model, at a path.
+
+        Raises PermissionDenied and InvalidRequest, with the header in `param`.
+        """
         wishes = Wishes(
             policy=headers.get(f"{self._prefix}-Policy", "").strip(),
             mode=headers.get(f"{self._prefix}-Mode", "").strip().lower(),
@@ -69,6 +76,8 @@ class Protections:
         listed, may_loosen = self._all, False  # without keys, everyone on this machine
         if caller.key is not None:
             listed, may_loosen = tuple(caller.key.policies), caller.key.may_loosen
+        if not wishes.policy:
+            wishes = replace(wishes, policy=applying(self._policies, listed, model, path))
         choice = (wishes, listed, may_loosen)
         if (known := self._chosen.get(choice)) is not None:
             return known
@@ -102,5 +111,6 @@ def protection(policy: Policy) -> Protection:
     # Else the first text that needs a pattern would compile it, and all streams wait.
     for rules in (request.acting, request.flagged, answer.both):
         rules.warm()
+    redact_request({}, lambda *_: "text", Vault(), policy=request)
     answer_scan(Vault(), answer)
-    return Protection(policy, request, answer)
+    return Protection(policy, request, answer, Limits(policy.threats, policy.tools, monitor))

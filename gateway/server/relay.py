@@ -11,14 +11,17 @@ Every write is made of whole frames: the many clients that split each read at ne
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from aiohttp import web
 
 from gateway.chat import Event
-from gateway.errors import InternalError, SluiceError
+from gateway.errors import InternalError, PolicyViolation, SluiceError
+from gateway.guard.checks import Judgement, decision, message, told
 from gateway.server import telemetry
 from gateway.server.call import Exchange
+from gateway.server.checks import AnswerChecks
 from gateway.server.reading import AnswerReader
 from gateway.stream import ResponseStream
 
@@ -50,6 +53,12 @@ class Relay:
         self._wake: asyncio.Future[None] | None = None
         self._paused = False
 
+    def begin(self, stream: ResponseStream) -> None:
+        """Another provider is asked: what the last one said before its opening is forgotten."""
+        self.close()
+        self.stream = stream
+        self._early = []
+
     # Called from the provider's read callback.
 
     def on_body(self, data: bytes) -> None:
@@ -60,7 +69,7 @@ class Relay:
             out = self._broken(error)
         if out:
             self._write(out)
-        if stream.ended or self._early is not None:
+        if stream.ended or (self._early is not None and stream.opened):
             self._rouse()
 
     def on_whole(self, events: Sequence[Event]) -> None:
@@ -156,15 +165,28 @@ class Relay:
         return not self.stream.ended and not self._paused and self._loop.time() - self.sent_at >= keepalive_s
 
 
-class ReadingRelay(Relay):
-    """A relay whose answer a model reads, sentence by sentence, each as soon as it is there."""
+class AttendedRelay(Relay):
+    """A relay whose answer others look at on its way.
 
-    __slots__ = ("_reader", "_reading")
+    A model reads its sentences, each as soon as it is there; rules judge it when it is complete, and
+    `judgements` has what they said.
+    """
 
-    def __init__(self, stream: ResponseStream, loop: asyncio.AbstractEventLoop, reader: AnswerReader) -> None:
+    __slots__ = ("_checks", "_is_judging", "_reader", "_tasks", "judgements")
+
+    def __init__(
+        self,
+        stream: ResponseStream,
+        loop: asyncio.AbstractEventLoop,
+        reader: AnswerReader | None,
+        checks: AnswerChecks | None,
+    ) -> None:
         super().__init__(stream, loop)
+        self.judgements: list[Judgement] = []
         self._reader = reader
-        self._reading: set[asyncio.Task[None]] = set()
+        self._checks = checks
+        self._is_judging = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def on_body(self, data: bytes) -> None:
         super().on_body(data)
@@ -179,16 +201,37 @@ class ReadingRelay(Relay):
         self._ask()
 
     def _ask(self) -> None:
-        if wanted := self.stream.wanted():
-            task = self._loop.create_task(self._read(wanted))
-            self._reading.add(task)
-            task.add_done_callback(self._reading.discard)
+        if self._reader is not None and (wanted := self.stream.wanted()):
+            self._start(self._read(self._reader, wanted))
+        if self.stream.is_said and self._checks is not None and not self._is_judging:
+            self._is_judging = True
+            self._start(self._judge(self._checks))
 
-    async def _read(self, wanted: Sequence[tuple[int, str]]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _judge(self, checks: AnswerChecks) -> None:
+        stream = self.stream
+        try:
+            self.judgements = await checks.judge(stream.texts)
+            done = decision(self.judgements)
+            if done == "block":
+                out = stream.fail(PolicyViolation(message(self.judgements, "the answer")))
+            else:
+                out = stream.judged(told(self.judgements, checks.request_id) if done == "flag" else None)
+        except Exception as bug:
+            out = self._broken(bug)
+        if out:
+            self._write(out)
+        self._rouse()
+
+    async def _read(self, reader: AnswerReader, wanted: Sequence[tuple[int, str]]) -> None:
         stream = self.stream
         out: list[bytes] = []
         try:
-            found = await self._reader.model.read(text for _, text in wanted)
+            found = await reader.model.read(text for _, text in wanted)
             for ticket, text in wanted:
                 out.append(stream.answered(ticket, found[text]))
         except SluiceError as error:
@@ -201,5 +244,5 @@ class ReadingRelay(Relay):
         self._rouse()
 
     def close(self) -> None:
-        for task in self._reading:
+        for task in self._tasks:
             task.cancel()

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from gateway.access.keys import identify
 from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.anthropic.request import parse_count
 from gateway.dialects.gemini import GEMINI
 from gateway.dialects.registry import DIALECTS
-from gateway.providers import catalog
-from gateway.server import guard_api
+from gateway.server import guard_api, routing, verdict_api
 from gateway.server.call import GATEWAY
 from gateway.server.handler import Operation, endpoint
 
@@ -45,19 +43,11 @@ def add(router: web.UrlDispatcher) -> None:
     for start in _GEMINI_STARTS:
         router.add_post(start + "/models/{model}:generateContent", whole)
         router.add_post(start + "/models/{model}:streamGenerateContent", streamed)
-        if name in DIALECTS:
-            handler = endpoint(DIALECTS[name])
-            for start in _STARTS:
-                router.add_post(start + path, handler)
-    if "gemini" in DIALECTS:
-        whole = endpoint(DIALECTS["gemini"], stream=False)
-        streamed = endpoint(DIALECTS["gemini"], stream=True)
-        for start in _GEMINI_STARTS:
-            router.add_post(start + "/models/{model}:generateContent", whole)
-            router.add_post(start + "/models/{model}:streamGenerateContent", streamed)
     for start in ("/v1", "/api/v1"):
         router.add_post(start + "/scan", guard_api.scan)
         router.add_post(start + "/security/redact", guard_api.redact)
+        router.add_post(start + "/guard", verdict_api.guard)
+        router.add_post(start + "/security/scan", verdict_api.scan)
     for start in _STARTS:
         router.add_get(start + "/models", models)
     for start in _GEMINI_STARTS:
@@ -80,7 +70,7 @@ async def models(request: web.Request) -> web.Response:
             "display_name": model,
             "created_at": "1970-01-01T00:00:00Z",
         }
-        for model, owner in _listed(request)
+        for model, owner in await _listed(request)
     ]
     ends = {"first_id": data[0]["id"], "last_id": data[-1]["id"]} if data else {}
     return web.json_response({"object": "list", "data": data, "has_more": False, **ends})
@@ -93,15 +83,14 @@ async def gemini_models(request: web.Request) -> web.Response:
         {
             "models": [
                 {"name": f"models/{model}", "displayName": model, "supportedGenerationMethods": methods}
-                for model, _ in _listed(request)
+                for model, _ in await _listed(request)
             ]
         }
     )
 
 
-def _listed(request: web.Request) -> list[tuple[str, str]]:
+async def _listed(request: web.Request) -> list[tuple[str, str]]:
     """(model, provider) of what the caller may use."""
-    config = request.app[GATEWAY].config
-    caller = identify(request.headers, request.query, config.keys)
-    providers = catalog.allowed(config.providers, caller.key, request.match_info.get("provider"))
-    return catalog.listed(providers, caller.key)
+    config = request[GATEWAY].config
+    caller = await request[GATEWAY].admission.identify(request.headers, request.query)
+    return routing.listed(config, caller.key, request.match_info.get("provider"))

@@ -3,18 +3,15 @@
 Where both sides speak one dialect frames *pass*: a frame waits while text in it, or before it in its lane,
 is undecided, and leaves as its original bytes if nothing was found, rewritten if something was. Otherwise
 events are *translated*: a text waits while it is undecided, and what comes out is written in the client's
-words. Frames and events leave in the order they came, so a clean stream that passes is byte for byte the
-provider's; only when one lane's tail has kept `OVERTAKE_AFTER` of them waiting do other lanes' go ahead of
-it (each lane stays in order) until it is decided, so that a number at the end of the reasoning does not
-hold up the whole answer.
+words. In which order they leave is said in `outbox`.
 
 Nothing here awaits, reads a clock or knows a socket: `feed` and `flush` return what to write.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from gateway.chat import (
     SERVER_KINDS,
@@ -28,22 +25,24 @@ from gateway.chat import (
     Lane,
     LaneEnd,
     Logprobs,
-    Nature,
+    Opening,
     Sealed,
     Text,
     Usage,
 )
 from gateway.dialects.dialect import Classify, Dialect, Head
 from gateway.errors import PolicyViolation, ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
-from gateway.privacy.json_run import JsonRun, SniffRun
 from gateway.privacy.model import ActionOf, Finding
-from gateway.privacy.model_run import ModelRun, Question
-from gateway.privacy.redact import restore_body
-from gateway.privacy.scanner import Scan, TextRun
-from gateway.stream.lanes import LaneState, Run, Waiting
+from gateway.privacy.redact import restore_body, violation
+from gateway.privacy.scanner import Scan
+from gateway.stream.lanes import Lanes, LaneState, Waiting
+from gateway.stream.outbox import Outbox
 from gateway.wire.sse import Frame
 
-OVERTAKE_AFTER = 16
+# What of an answer waits for a verdict on all of it.
+Hold = Literal["nothing", "end", "answer"]
+# A longer answer cannot be judged: in letters, four times what any model says today.
+LONGEST_JUDGED = 4 << 20
 _NO_FRAME = Frame(b"")
 
 
@@ -54,7 +53,10 @@ class ResponseStream:
     Where `head.usage` is False only the gateway asked for the usage chunk: it is recorded and left out.
     `head.id` is the request's, and goes into error events. With `model` (what is done with its findings) a
     model reads each sentence before it goes out: `wanted` gives them out, `answered` takes what was found.
-    Then nothing overtakes, and `ended` may come after `flush`, with the last answer.
+    Then nothing overtakes, and `ended` may come after `flush`, with the last answer. Where rules want the
+    whole answer, `hold` says what waits for their verdict: its end (from the last finish on), all of it, or,
+    to monitor, nothing. `texts` has then what was said, lane by lane, with placeholders; once `is_said` they
+    can be judged, and `judged` goes on, or `fail` with what was violated.
 
     After each call, `opened` tells whether the provider has said anything real, `done` that its end mark
     has come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening
@@ -71,6 +73,7 @@ class ResponseStream:
         *,
         json_output: bool = False,
         model: ActionOf | None = None,
+        hold: Hold | None = None,
         max_frame_bytes: int = 16 << 20,
     ) -> None:
         self.scan = scan
@@ -80,31 +83,41 @@ class ResponseStream:
         self.ended = False
         self.error: SluiceError | None = None
         self.frames = 0
-        self.held = 0
+        self.texts: dict[Lane, list[str]] = {}
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
         self._take = self._take_passing if self._passing else self._take_translating
         self._head = head
-        self._json_output = json_output
-        self._model = model
-        self._unread: list[LaneState] = []  # lanes that have ended, with sentences the model has not read
-        self._tickets: dict[int, tuple[LaneState, Question]] = {}
-        self._asked = 0
         self._end_waits = False
         self._closed: bytes | None = None  # the provider has closed; what it left of a line
         self._classify: Classify = provider.classifier(json_output)
         self._splitter = provider.splitter(max_frame_bytes)
         self._decoder = provider.decoder()
         self._encoder = client.encoder(head)
-        self._lanes: dict[Lane, LaneState] = {}
-        self._queue: deque[Waiting] = deque()
-        self._overtaking = False
+        self._lanes = Lanes(scan, json_output, model)
+        # With a model an answer's finish must not pass a sentence that is being read.
+        self._outbox = Outbox(self._bytes_out, may_overtake=model is None)
+        self._hold = hold
+        self._stops = self._unjudged = hold in ("end", "answer")
+        self._said = 0
+        if hold == "answer":
+            self._outbox.keep()
         self._choices: set[int] = set()
         self._finished: set[int] = set()
 
     @property
+    def said(self) -> int:
+        """Characters of text that the provider has said so far, each counted once."""
+        return self._lanes.said
+
+    @property
     def keepalive(self) -> bytes:
         return self._encoder.keepalive
+
+    @property
+    def held(self) -> int:
+        """How many frames or events have had to wait."""
+        return self._outbox.held
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes of the provider; what can go to the client now."""
@@ -148,8 +161,8 @@ class ResponseStream:
         if fault is None and not self.done and not (self._finished and self._finished >= self._choices):
             fault = UpstreamTruncated("the provider closed the stream before the answer was finished")
         if fault is None:
-            self._decide_lanes(None)
-            fault = self._violation()
+            self._lanes.end_choice(None)
+            fault = violation(self.scan)
         if fault is None:
             self._closed = unfinished_line
             self._close(out)
@@ -161,37 +174,49 @@ class ResponseStream:
 
     def _close(self, out: list[bytes]) -> None:
         """The end, once the provider has closed and the model has read everything."""
-        if self._closed is None or self._unread:
+        if self._closed is None or self._lanes.unread or self._unjudged:
             return
-        self._release(out, everything=True)
+        self._release(out, everything=self.scan.blocked is None)
+        self._outbox.clear()
         if self._passing:
             out.append(self._closed)
         elif not self.done:
             out.append(self._encoder.end())
         self.ended = True
 
+    @property
+    def is_said(self) -> bool:
+        """Is the answer complete, and only its verdict missing?"""
+        if not self.done and self._closed is None:
+            return False
+        return self._unjudged and not self._lanes.unread and not self.ended
+
+    def judged(self, told: Mapping[str, Any] | None = None) -> bytes:
+        """The answer may go, after an event for what is `told` about it; what can go to the client now."""
+        if self.ended:
+            return b""
+        self._unjudged = False
+        self.opened = True
+        out: list[bytes] = []
+        self._outbox.let_go(out, self._encoder.verdict(told) if told else b"")
+        if self._end_waits:
+            self._end(out)
+        self._close(out)
+        return b"".join(out)
+
     def wanted(self) -> list[tuple[int, str]]:
         """Sentences for the model, each with the ticket by which its answer is known."""
-        given = []
-        for state in (*self._lanes.values(), *self._unread):
-            assert isinstance(state.run, ModelRun)
-            for question in state.run.wanted():
-                self._asked += 1
-                self._tickets[self._asked] = state, question
-                given.append((self._asked, question.text))
-        return given
+        return list(self._lanes.wanted())
 
     def answered(self, ticket: int, found: Sequence[Finding]) -> bytes:
         """What the model found in a sentence; what can go to the client now."""
-        state, question = self._tickets.pop(ticket)
         if self.ended:
             return b""
-        assert isinstance(state.run, ModelRun)
         out: list[bytes] = []
         try:
-            state.settle(state.run.answer(question, found))
+            self._lanes.answered(ticket, found)
             self._check()
-            self._unread = [each for each in self._unread if each.is_unread]
+            self._lanes.note_read()
             self._release(out)
             if self._end_waits:
                 self._end(out)
@@ -204,38 +229,48 @@ class ResponseStream:
         """End the answer with an error: held text first, then the dialect's error event and end mark.
 
         Before the opening nothing is returned: the error can still be a status. Behind a match that the
-        policy blocks nothing is decided, and what waits for it, or for a model, is dropped.
+        policy blocks nothing is decided, and what waits for it, for a model or for a verdict, is dropped. A
+        provider that lingers or breaks off behind its end mark has answered.
         """
         if self.ended:
             return b""
+        is_blocked = self._unjudged and isinstance(error, PolicyViolation)
+        if not self.done or self._lanes.unread or is_blocked:
+            return self._fail(error)
+        self._closed = b""
+        out: list[bytes] = []
+        self._close(out)
+        return b"".join(out)
+
+    def _fail(self, error: SluiceError) -> bytes:
         self.ended = True
+        self.error = error
         if not self.opened:
-            self.error = error
             return b""
         out: list[bytes] = []
-        self._decide_lanes(None)
+        self._lanes.end_choice(None)
         self._release(out, everything=self.scan.blocked is None)
-        self._queue.clear()
-        if (
-            self._unread or not self.done
-        ):  # a provider that lingers or breaks off behind its end mark has answered
-            self.error = error
-            out.append(self._encoder.fail(error.facts(self._head.id)))
+        self._outbox.clear()
+        out.append(self._encoder.fail(error.facts(self._head.id)))
         return b"".join(out)
 
     def abandon(self, error: SluiceError) -> bytes:
         """As `fail`, but what is held is not decided any more: it is dropped."""
+        has_gone = self.done and not self._outbox.waits and not self._end_waits
         self._lanes.clear()
-        self._unread.clear()
-        self._queue.clear()
-        self.ended = False
-        return self.fail(error)
+        self._outbox.clear()
+        if not has_gone:
+            return self._fail(error)
+        self.ended = True
+        return b""
 
     # --- frames that pass -----------------------------------------------------------------------------
 
     def _take_passing(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data is None:
-            self._pass(Waiting(frame) if self._queue else None, frame, out)
+            self._pass(Waiting(frame) if self._outbox.waits else None, frame, out)
+            return
+        if self.done and self._stops:  # what has not been judged must not follow
             return
         self.frames += 1
         waiting = None
@@ -249,13 +284,14 @@ class ResponseStream:
                     return
             else:
                 self._note(event)
-        self.opened = True
+        if self._hold != "answer":
+            self.opened = True
         self._pass(waiting, frame, out)
 
     def _pass(self, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """A frame goes, or joins the queue."""
-        if self._queue or (waiting is not None and waiting.undecided):
-            self._enqueue(waiting or Waiting(frame), out)
+        if self._outbox.waits or (waiting is not None and waiting.undecided):
+            self._outbox.put(waiting or Waiting(frame), out)
         else:
             out.append(frame.raw if waiting is None else self._bytes_out(waiting))
 
@@ -284,14 +320,15 @@ class ResponseStream:
             if type(event) is End:
                 self._end(out)
         # An answer that has only said its name could still turn out to be an error.
-        self.opened = self.opened or bool(out) or bool(self._queue) or self.done
+        if self._hold != "answer":
+            self.opened = self.opened or bool(out) or self._outbox.waits or self.done
 
     def _say(self, event: Event, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """An event is written, or joins the queue."""
-        if self._queue or (waiting is not None and waiting.undecided):
+        if self._outbox.waits or (waiting is not None and waiting.undecided):
             waiting = waiting or Waiting(frame)
             waiting.event = event
-            self._enqueue(waiting, out)
+            self._outbox.put(waiting, out)
         elif waiting is None:
             out.append(self._encoder.encode(event))
         else:
@@ -303,7 +340,7 @@ class ResponseStream:
         if isinstance(event, Extra):
             restore_body(event.data, self._classify, self.scan)
             return True
-        state = self._lanes.get(event.lane)
+        state = self._lanes.open.get(event.lane)
         changed = state is not None and (state.changed or bool(state.pieces))
         if isinstance(event, Logprobs):
             return not changed  # they spell out the text as the provider wrote it
@@ -319,23 +356,30 @@ class ResponseStream:
     def _note(self, event: Event) -> None:
         """What an event means for the state of the answer."""
         if type(event) is Finish:
-            self._decide_lanes(event.choice)
+            self._lanes.end_choice(event.choice)
             self._check()
             self._choices.add(event.choice)
             self._finished.add(event.choice)
+            if self._unjudged and self._finished >= self._choices:
+                self._outbox.keep()
         elif type(event) is LaneEnd:
-            if state := self._lanes.pop(event.lane, None):
-                self._end_lane(state)
+            if self._lanes.end(event.lane):
                 self._check()
         elif type(event) is Sealed:
             # What signs a lane's text follows it, so it must not overtake it; the lane may go on.
-            if state := self._lanes.get(event.lane):
+            if state := self._lanes.open.get(event.lane):
                 state.settle(state.run.flush())
                 self._check()
         elif type(event) is End:
-            self._decide_lanes(None)
+            self._lanes.end_choice(None)
             self._check()
             self.done = True
+            if self._unjudged:
+                self._outbox.keep()
+                self._outbox.mark_end()
+        elif type(event) is Opening:
+            if self._passing:  # an event of a verdict says whose it is
+                self._encoder.encode(event)
         elif type(event) is Failure:
             # It may quote the prompt.
             restore_body(event.raw, self._classify, self.scan)
@@ -345,19 +389,16 @@ class ResponseStream:
         """Run a text; what waits or is changed because of it, None if the text is fine as it is."""
         lane = event.lane
         if lane.choice == WHOLE.choice:
-            state = LaneState(self._run_for(lane))
-            state.run.feed(event.text)
-            decided = state.run.flush()
-            if state.is_unread:
-                self._unread.append(state)
+            state, decided = self._lanes.whole(lane, event.text)
         else:
-            known = self._lanes.get(lane)
-            if known is None:
-                known = self._lanes[lane] = LaneState(self._run_for(lane))
-                if lane.choice >= 0:
-                    self._choices.add(lane.choice)
-            state = known
+            known = self._lanes.open.get(lane)
+            state = self._begin(lane) if known is None else known
             decided = state.run.feed(event.text)
+            if state.heard is not None:
+                state.heard.append(event.text)
+                self._said += len(event.text)
+                if self._said > LONGEST_JUDGED:
+                    self._stop_hearing(state)
         self._check()
         start = state.fed
         state.fed = start + len(event.text)
@@ -370,60 +411,35 @@ class ResponseStream:
         state.settle(decided)
         return waiting
 
+    def _begin(self, lane: Lane) -> LaneState:
+        if lane.choice >= 0 and lane.choice not in self._choices:
+            self._choices.add(lane.choice)
+            if self._hold == "end" and not self.done:  # the finish of another choice was not the last one
+                self._outbox.keep_no_more()
+        state = self._lanes.begin(lane)
+        if self._hold is not None and lane.choice >= 0 and lane.position >= 0:
+            state.heard = self.texts.setdefault(lane, [])  # a lane may go on after its end
+        return state
+
+    def _stop_hearing(self, state: LaneState) -> None:
+        """An answer so long cannot be judged; to monitor, its beginning is."""
+        state.heard = None
+        if self._unjudged:
+            raise PolicyViolation("policy_violation: the answer is too long for rules that want it whole")
+
     def _check(self) -> None:
-        if (violation := self._violation()) is not None:
-            raise violation
-
-    def _violation(self) -> PolicyViolation | None:
-        """What to say once a text holds what the policy blocks."""
-        found = self.scan.blocked
-        return found and PolicyViolation(f"the answer holds {found.entity.name}, which the policy blocks")
-
-    def _run_for(self, lane: Lane) -> Run:
-        nature: Nature = "text"
-        run: TextRun | JsonRun | SniffRun
-        if lane.kind in ("arguments", "server_arguments"):
-            nature, run = "json", JsonRun(self.scan)
-        elif lane.kind == "content" and self._json_output:
-            nature, run = "sniff", SniffRun(self.scan)
-        else:
-            run = TextRun(self.scan, signed=lane.kind == "thinking")
-        return run if self._model is None else ModelRun(run, nature, self.scan, self._model)
-
-    def _decide_lanes(self, choice: int | None) -> None:
-        """Nothing more comes in the lanes of a choice (or in any)."""
-        for lane in [each for each in self._lanes if choice is None or each.choice in (choice, -2 - choice)]:
-            self._end_lane(self._lanes.pop(lane))
-
-    def _end_lane(self, state: LaneState) -> None:
-        state.settle(state.run.flush())
-        if state.is_unread:
-            self._unread.append(state)
+        if (found := violation(self.scan)) is not None:
+            raise found
 
     def _end(self, out: list[bytes]) -> None:
         """The provider's end mark in the client's words, behind all that waits."""
-        self._end_waits = bool(self._unread)
+        self._end_waits = bool(self._lanes.unread) or self._unjudged
         if not self._end_waits:
             self._release(out, everything=True)
             out.append(self._encoder.end())
 
-    def _enqueue(self, waiting: Waiting, out: list[bytes]) -> None:
-        if waiting.undecided:
-            self.held += 1
-        self._queue.append(waiting)
-        self._release(out)
-
     def _release(self, out: list[bytes], everything: bool = False) -> None:
-        queue = self._queue
-        everything = everything and not self._unread
-        while queue and (everything or not queue[0].undecided):
-            out.append(self._bytes_out(queue.popleft()))
-        if self._model is not None:  # an answer's finish must not pass a sentence that is being read
-            return
-        self._overtaking = bool(queue) and (self._overtaking or len(queue) > OVERTAKE_AFTER)
-        if self._overtaking:
-            out += [self._bytes_out(waiting) for waiting in queue if not waiting.undecided]
-            self._queue = deque(waiting for waiting in queue if waiting.undecided)
+        self._outbox.release(out, everything and not self._lanes.unread)
 
     def _bytes_out(self, waiting: Waiting) -> bytes:
         changes, event = waiting.changes, waiting.event

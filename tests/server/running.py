@@ -19,9 +19,25 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from gateway import simulator
-from gateway.config import Config, Key, Model, Provider, Proxies, Secret, Server, Timeouts
+from gateway.access.prices import Price
+from gateway.config import (
+    Cache,
+    CircuitBreaker,
+    Config,
+    Guard,
+    Key,
+    Model,
+    Provider,
+    Proxies,
+    Retries,
+    Route,
+    Secret,
+    Server,
+    State,
+    Timeouts,
+)
 from gateway.guard.policy import Policy
-from gateway.server import app
+from gateway.server.serving import start
 from gateway.simulator import Simulator
 
 UpstreamKind = Literal["direct", "plain"]
@@ -30,6 +46,7 @@ Header = tuple[str, str]
 PATIENCE_S = 10.0
 PROVIDER_KEY = "provider-key-of-the-config"
 DONE = b"data: [DONE]\n\n"
+NEVER = CircuitBreaker(failures=1_000_000)
 
 
 @dataclass
@@ -240,13 +257,23 @@ async def running(
     timeouts: Timeouts | None = None,
     models: Iterable[str] = ("sim*",),
     keys: Iterable[Key] = (),
+    prices: Iterable[Price] = (),
+    state: State | None = None,
     policies: Iterable[Policy] = (),
     model: Model | None = None,
+    guards: Iterable[Guard] = (),
     others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
+    retries: Retries | None = None,
+    breaker: CircuitBreaker | None = None,
+    routes: Iterable[Route] = (),
+    cache: Cache | None = None,
     **server: Any,
 ) -> AsyncIterator[Pair]:
-    """A gateway before a simulator. `others` are listed behind it; `server` are options of `[server]`."""
+    """A gateway before a simulator. `others` are listed behind it; `server` are options of `[server]`.
+
+    Unless asked to, it neither asks twice nor gives the simulator a rest: most tests are of one attempt.
+    """
     sim = await simulator.start()
     provider = Provider(
         name="simulated",
@@ -255,15 +282,22 @@ async def running(
         models=[*models],
         timeouts=timeouts or Timeouts(),
         headers=provider_headers or {},
+        retries=retries or Retries(most=0),
+        breaker=breaker or NEVER,
     )
     config = Config(
         server=Server(port=0, upstream=upstream, **server),
         providers=[provider, *others],
+        routes=[*routes],
+        cache=cache,
         keys=[*keys],
+        prices=[*prices],
+        state=state,
         policies=[*policies],
         model=model,
+        guards=[*guards],
     )
-    runner, port = await app.start(config, Proxies())
+    runner, port = await start(config, Proxies())
     try:
         yield Pair(port, runner, sim)
     finally:

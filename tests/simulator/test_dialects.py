@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.simulator import SCRIPTS
@@ -95,6 +95,9 @@ PIECES = st.recursive(
 
 @each
 @settings(max_examples=60)
+@example(turns=[{"role": []}])
+@example(turns=[{"role": "user", "content": [{"type": []}]}])
+@example(turns=[{"type": "function_call_output", "call_id": []}])
 @given(turns=st.lists(PIECES, max_size=3))
 def test_any_history_is_answered_or_refused(dialect: Dialect, turns: list[Any]) -> None:
     request = dialect.ask("sim")

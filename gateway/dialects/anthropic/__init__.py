@@ -5,7 +5,18 @@
 
 from __future__ import annotations
 
-from gateway.dialects.anthropic import body, decode, encode, errors, fields, read, request, usage, write
+from gateway.dialects.anthropic import (
+    body,
+    decode,
+    encode,
+    errors,
+    fields,
+    parts,
+    read,
+    request,
+    usage,
+    write,
+)
 from gateway.dialects.dialect import Dialect
 from gateway.wire.sse import SSESplitter
 
@@ -14,6 +25,8 @@ ANTHROPIC = Dialect(
     parse_request=request.parse_request,
     classifier=fields.classifier,
     field_names=fields.FIELD_NAMES,
+    sources=parts.sources,
+    tool_names=parts.tool_names,
     forward=request.forward,
     read=read.read,
     write=write.write,

@@ -11,7 +11,7 @@ Source: anthropic-sdk-python (`_streaming.py`, `lib/streaming/_messages.py`), do
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -137,6 +137,10 @@ class Encoder:
             last["provider_items"] = self._items
         frames = [*self._begin(), *self._settle(), sse("message_delta", encode(last)), _MESSAGE_STOP]
         return b"".join(frames)
+
+    def verdict(self, told: Mapping[str, Any]) -> bytes:
+        """An event that no SDK knows; the API demands of clients that they pass over those."""
+        return sse("sluice", encode({"type": "sluice", "sluice": told}))
 
     def fail(self, facts: dict[str, Any]) -> bytes:
         """Nothing is closed before it: a call that was cut must not look as if it could be made."""

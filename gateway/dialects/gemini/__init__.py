@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.gemini import body, decode, encode, errors, fields, read, request, write
+from gateway.dialects.gemini import body, decode, encode, errors, fields, parts, read, request, write
 from gateway.dialects.gemini.words import NAME
 from gateway.wire.sse import SSESplitter
 
@@ -12,6 +12,8 @@ GEMINI = Dialect(
     parse_request=request.parse_request,
     classifier=fields.classifier,
     field_names=fields.FIELD_NAMES,
+    sources=parts.sources,
+    tool_names=parts.tool_names,
     forward=request.forward,
     read=read.read,
     write=write.write,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.dialects.dialect import Dialect
-from gateway.dialects.openai_chat import body, decode, encode, errors, fields, request, usage
+from gateway.dialects.openai_chat import body, decode, encode, errors, fields, parts, request, usage
 from gateway.dialects.openai_chat.read import read
 from gateway.dialects.openai_chat.walk import NAME
 from gateway.dialects.openai_chat.write import write
@@ -14,6 +14,8 @@ OPENAI_CHAT = Dialect(
     parse_request=request.parse_request,
     classifier=fields.classifier,
     field_names=fields.FIELD_NAMES,
+    sources=parts.sources,
+    tool_names=parts.tool_names,
     forward=request.forward,
     read=read,
     write=write,

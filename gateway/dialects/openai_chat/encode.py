@@ -6,6 +6,7 @@ Source: openai-python types (`chat_completion_chunk.py`), and how its SDK puts c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.chat import Event, Finish, Logprobs, Opening, Text, Usage
@@ -73,6 +74,10 @@ class Encoder:
             return DONE
         tier = b',"service_tier":' + encode(usage.service_tier) if usage.service_tier else b""
         return self._before + b'],"usage":' + encode(usage_object(usage)) + tier + b"}\n\n" + DONE
+
+    def verdict(self, told: Mapping[str, Any]) -> bytes:
+        """A chunk without choices, as usage stands in, with a field of the gateway's own."""
+        return self._before + b'],"sluice":' + encode(told) + b"}\n\n"
 
     def fail(self, facts: dict[str, Any]) -> bytes:
         return b"data: " + encode({"error": facts}) + b"\n\n" + DONE

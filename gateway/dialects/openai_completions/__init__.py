@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.dialects.dialect import Dialect
 from gateway.dialects.openai_chat import errors, usage
-from gateway.dialects.openai_completions import body, decode, encode, fields, request
+from gateway.dialects.openai_completions import body, decode, encode, fields, parts, request
 from gateway.wire.sse import SSESplitter
 
 OPENAI_COMPLETIONS = Dialect(
@@ -12,6 +12,8 @@ OPENAI_COMPLETIONS = Dialect(
     parse_request=request.parse_request,
     classifier=fields.classifier,
     field_names=fields.FIELD_NAMES,
+    sources=parts.sources,
+    tool_names=parts.tool_names,
     forward=request.forward,
     read=request.read,
     write=request.write,

@@ -5,6 +5,7 @@ Source: openai-python types (`completion.py`, `logprobs.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.chat import Event, Finish, Logprobs, Opening, Text, Usage
@@ -63,6 +64,10 @@ class Encoder:
         if self._usage is None or not self._default.usage:
             return DONE
         return self._before + b'],"usage":' + encode(usage_object(self._usage)) + b"}\n\n" + DONE
+
+    def verdict(self, told: Mapping[str, Any]) -> bytes:
+        """A chunk without choices, as usage stands in, with a field of the gateway's own."""
+        return self._before + b'],"sluice":' + encode(told) + b"}\n\n"
 
     def fail(self, facts: dict[str, Any]) -> bytes:
         return b"data: " + encode({"error": facts}) + b"\n\n" + DONE

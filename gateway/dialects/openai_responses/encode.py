@@ -10,7 +10,7 @@ Source: openai-python types (`response_stream_event.py`), `lib/streaming/respons
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -158,6 +158,10 @@ class Encoder:
         frames = [*self._begin(), *self._close_all()]
         response = self.response()
         return b"".join([*frames, self._frame(f"response.{response['status']}", response=response)])
+
+    def verdict(self, told: Mapping[str, Any]) -> bytes:
+        """An event of the gateway's own. It has no number: where frames pass, they are the provider's."""
+        return sse("sluice.verdict", encode({"type": "sluice.verdict", "sluice": told}))
 
     def fail(self, facts: dict[str, Any]) -> bytes:
         """As OpenAI does it: an error, at which the SDKs raise, and the response that failed, for the others.

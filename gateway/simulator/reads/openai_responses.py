@@ -76,7 +76,7 @@ def check_keys(body: Json) -> None:
 
 
 def check_content(item: Json, where: str) -> None:
-    role, content = item.get("role"), item.get("content")
+    role, content = string(item.get("role")), item.get("content")
     if role not in PARTS:
         raise Refused(
             f"Invalid value: '{role}'. Supported values are: 'assistant', 'system', 'developer', and 'user'.",
@@ -117,7 +117,7 @@ def check_items(items: list[Json], continued: bool, script: str) -> None:
                     "required 'reasoning' item.",
                     param="input",
                 )
-        elif kind == "function_call_output" and item.get("call_id") not in called and not continued:
+        elif kind == "function_call_output" and string(item.get("call_id")) not in called and not continued:
             raise Refused(
                 f"No tool call found for function call output with call_id {item.get('call_id')}.",
                 param="input",

@@ -1,0 +1,115 @@
+"""How many processor instructions the pure parts take: the same on a busy machine, so a regression shows.
+
+Valgrind's callgrind counts them in a process of its own, without the imports: it is switched on before the
+first part, and then counts only within `exec` (`--toggle-collect`), so that asking for a dump costs nothing.
+In: the parts of `micro`. Out: instructions per event, token or request, and each as a multiple of a fixed
+piece of Python, which takes most of what differs between builds of Python out.
+
+    python -m benchmarks counts            count, and compare with counts.json
+    python -m benchmarks counts --record   count, and keep them there
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.candidates import BenchmarkFailed
+
+FILE = Path(__file__).parent / "counts.json"
+# Of the recorded multiple. Hash seeds and addresses are fixed; what is left is noise of about 1 %.
+TOLERANCE = 0.05
+_REFERENCE = "reference"
+_WITHIN = "PyEval_EvalCode"  # what the built-in `exec` calls, and nothing that is measured here
+_TOTALS = re.compile(r"^(?:totals|summary): (\d+)", re.MULTILINE)
+
+
+class Counts(msgspec.Struct):
+    """Instructions by part, and the Python they were counted with."""
+
+    python: str
+    parts: dict[str, int]
+
+    def multiple(self, part: str) -> float:
+        return self.parts[part] / self.parts[_REFERENCE]
+
+
+def count() -> Counts:
+    """Raises BenchmarkFailed where valgrind is missing or says nothing."""
+    with tempfile.TemporaryDirectory(prefix="bench-counts-") as folder:
+        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--toggle-collect={_WITHIN}"]
+        command += [f"--callgrind-out-file={folder}/out", sys.executable, "-m", "benchmarks.counts", folder]
+        environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            raise BenchmarkFailed("valgrind is not installed: apt install valgrind") from None
+        if done.returncode:
+            raise BenchmarkFailed(f"counting failed: {done.stderr.strip()[-2000:]}")
+        return msgspec.json.decode(Path(folder, "counts.json").read_bytes(), type=Counts)
+
+
+def compare(now: Counts, recorded: Counts) -> list[str]:
+    """What has become dearer than it was, a line each."""
+    said = []
+    for part in now.parts:
+        if part not in recorded.parts:
+            said.append(f"{part}: not recorded yet")
+        elif (ratio := now.multiple(part) / recorded.multiple(part)) > 1 + TOLERANCE:
+            said.append(f"{part}: {ratio:.2f} × the recorded instructions")
+    return said
+
+
+# --- within valgrind ----------------------------------------------------------------------------------------
+
+
+def _reference() -> None:
+    """Calls, attributes, slices and dicts, as our code is made of."""
+    text = "the quick brown fox jumps over the lazy dog " * 8
+    seen: dict[str, int] = {}
+    for at in range(0, len(text), 3):
+        piece = text[at : at + 3]
+        seen[piece] = seen.get(piece, 0) + len(piece.strip())
+    sorted(seen.items())
+
+
+def _counted(call: Callable[[], object], turns: int, out: Path) -> int:
+    call()  # caches are filled
+    code = compile("for _ in range(turns): call()", "part", "exec")
+    gc.collect()
+    gc.disable()
+    exec(code, {"call": call, "turns": turns})
+    gc.enable()
+    _control("--dump")
+    newest = max(out.parent.glob("out.*"), key=lambda it: it.stat().st_mtime_ns)
+    found = _TOTALS.search(newest.read_text())
+    newest.unlink()
+    return int(found[1]) // turns if found else 0
+
+
+def _control(*arguments: str) -> None:
+    subprocess.run(["callgrind_control", *arguments, str(os.getpid())], check=True, stdout=subprocess.DEVNULL)
+
+
+def main() -> None:
+    from benchmarks import micro
+
+    folder = Path(sys.argv[1])
+    _control("--instr=on")
+    found = {_REFERENCE: _counted(_reference, 10, folder / "out")}
+    for part in micro.parts():
+        found[f"{part.name}, a {part.unit}"] = _counted(part.call, 3, folder / "out") // part.calls
+    counts = Counts(".".join(map(str, sys.version_info[:3])), found)
+    (folder / "counts.json").write_bytes(msgspec.json.encode(counts))
+
+
+if __name__ == "__main__":
+    main()

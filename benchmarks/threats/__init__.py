@@ -1,0 +1,1 @@
+"""The light threat detector: trained, measured and timed."""

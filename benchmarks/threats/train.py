@@ -1,0 +1,314 @@
+"""Train the weights of the light threat detector.
+
+    python -m benchmarks.threats.train --data PATH --out gateway/guard/weights.bin
+
+`--data` is JSON lines (gzip or plain) of `{"text", "label", "source_kind", "source", "cluster"}`, label
+benign or not; to them come sentences that benchmarks/threats/phrases.py makes. Needs numpy, scipy and
+scikit-learn, which the gateway does not. The same data and seed give the same weights.
+
+Two steps for each channel. The table: logistic regression over windows of words, in which an attack is
+known only to stand somewhere in its text, so that from the second round on only its strongest windows
+count. The layer: a few small networks, side by side, over what the table says of texts that it was not
+trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import json
+import random
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sparse
+from rich.progress import track
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from benchmarks.threats import phrases
+from gateway.guard import model
+from gateway.guard.normalise import views, words
+from gateway.guard.threats import Piece, pieces
+
+warnings.filterwarnings("ignore", category=ConvergenceWarning)
+
+
+class Settings(NamedTuple):
+    """`size` is the window in words; `strength` the inverse of the table's penalty, `penalty` the layer's;
+    `made` and `shown` the weight of a made example in the table and in the layer.
+    """
+
+    kinds: tuple[str, ...]
+    size: int
+    strength: float
+    made: float
+    shown: float
+    penalty: float
+
+
+SETTINGS = {
+    "user": Settings(("user", "system"), 40, 4.0, 0.3, 0.2, 1.0),
+    "document": Settings(("tool", "document", "system"), 16, 2.0, 0.3, 0.3, 1.0),
+}
+HIDDEN = 4
+NETWORKS = 3
+INNER = 4  # Folds that give the layer what the table says of unseen text.
+MADE = "made for this project"
+PLANTED = "made for this project, in a harmless text of the data"
+
+
+class Record(NamedTuple):
+    text: str
+    attack: bool
+    kind: str
+    source: str
+    cluster: str
+    tags: tuple[str, ...]
+    readings: tuple[model.Reading, ...]
+
+
+def _readings(text: str) -> tuple[model.Reading, ...]:
+    """As the detector reads it: every piece, and every other reading of a piece."""
+    found = []
+    for piece in pieces(Piece(text, 0, len(text), True, "", 0)):
+        reading = model.read(piece.text)
+        found.append(reading)
+        for view in views(piece.text, reading.folded, words(reading.folded.text)):
+            found += [model.read(part.text) for part in pieces(Piece(view.text, 0, 0, False, "", 1))]
+    return tuple(found)
+
+
+def load(path: Path) -> list[Record]:
+    data = path.read_bytes()
+    lines = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode().rstrip("\n").split("\n")
+    records = []
+    for line in track(lines, "Reading"):
+        row = json.loads(line)
+        tags = tuple(row.get("tags") or ())
+        # Everything that one hand wrote lies in one cluster; a template of it is what must not leak.
+        template = next((tag for tag in tags if tag.startswith("tmpl:")), row.get("id", row["text"]))
+        cluster = template if row["cluster"] == "auth-dev" else row["cluster"]
+        records.append(
+            Record(
+                row["text"],
+                row["label"] != "benign",
+                row["source_kind"],
+                row["source"],
+                cluster,
+                tags,
+                _readings(row["text"]),
+            )
+        )
+    return records
+
+
+def made(seed: int = 1, prompts: int = 6000, documents: int = 3000) -> list[Record]:
+    """The examples of the generator, as records."""
+    choose = random.Random(seed)
+    rows = list(phrases.user_examples(seed, prompts))
+    carriers = list(phrases.carriers(seed + 1, documents))
+    rows += carriers
+    for hijack in phrases.hijacks(seed + 2, documents):
+        carrier = choose.choice(carriers).text
+        text = phrases.plant(hijack.text, carrier, choose) if choose.random() < 0.7 else hijack.text
+        rows.append(hijack._replace(text=text))
+    unique = {row.text: row for row in rows}
+    return [
+        Record(row.text, row.attack, row.source, MADE, f"made-{number}", (), _readings(row.text))
+        for number, row in enumerate(track(list(unique.values()), "Making"))
+    ]
+
+
+def planted(records: Sequence[Record], seed: int = 9) -> list[Record]:
+    """A made hijack in every harmless document: what tells the two apart is the hijack alone."""
+    choose = random.Random(seed)
+    carriers = [record for record in records if not record.attack and record.kind in ("tool", "document")]
+    hijacks = phrases.hijacks(seed, len(carriers))
+    found = []
+    for carrier, hijack in track(list(zip(carriers, hijacks, strict=True)), "Planting"):
+        text = phrases.plant(hijack.text, carrier.text, choose)
+        found.append(
+            carrier._replace(text=text, attack=True, source=PLANTED, tags=(), readings=_readings(text))
+        )
+    return found
+
+
+def fold_of(cluster: str, folds: int, salt: str = "") -> int:
+    return int(hashlib.sha256(f"{salt}{cluster}".encode()).hexdigest(), 16) % folds
+
+
+# --- the table -------------------------------------------------------------------------------------
+
+
+class Bank:
+    """Every word of every reading as a row of slots, so that a window is a sum of rows."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        rows: list[int] = []
+        columns: list[int] = []
+        self.spans: list[list[tuple[int, int]]] = []
+        at = 0
+        for record in records:
+            spans = []
+            for reading in record.readings:
+                places = model.slots(reading)
+                for offset, slots in enumerate(places):
+                    rows += [at + offset] * len(slots)
+                    columns += slots
+                spans.append((at, at + len(places)))
+                at += len(places)
+            self.spans.append(spans)
+        ones = np.ones(len(rows), dtype=np.float32)
+        self.words = sparse.csr_matrix((ones, (rows, columns)), shape=(at, model.SLOTS))
+
+    def windows(self, chosen: Iterable[int], size: int) -> tuple[Any, Any]:
+        starts, ends, owners = [], [], []
+        for number in chosen:
+            for begin, end in self.spans[number]:
+                for start in range(begin, max(begin + 1, end - size // 2), size // 2):
+                    if end > begin:
+                        starts.append(start)
+                        ends.append(min(start + size, end))
+                        owners.append(number)
+        lengths = np.array(ends) - np.array(starts)
+        places = np.concatenate([np.arange(a, b) for a, b in zip(starts, ends, strict=True)])
+        edges = np.concatenate([[0], np.cumsum(lengths)])
+        picked = sparse.csr_matrix(
+            (np.ones(len(places), dtype=np.float32), places, edges), shape=(len(starts), self.words.shape[0])
+        )
+        found = (picked @ self.words).tocsr()
+        found.data = np.minimum(found.data, 2)
+        sums = np.asarray(found.sum(1)).ravel() + 4
+        return (sparse.diags(np.sqrt(24 / sums)).astype(np.float32) @ found).tocsr(), np.array(owners)
+
+
+def train_table(
+    bank: Bank, chosen: Any, attack: Any, weight: Any, settings: Settings, rounds: int = 3
+) -> tuple[list[int], float]:
+    """The table in units, and the unit."""
+    found, owners = bank.windows(chosen, settings.size)
+    score = None
+    coefficients = np.zeros(model.SLOTS)
+    for _ in range(rounds):
+        keep = np.ones(len(owners), bool)
+        if score is not None:
+            order = np.lexsort((-score, owners))
+            first = np.r_[True, owners[order][1:] != owners[order][:-1]]
+            begin = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
+            rank = np.empty(len(order), int)
+            rank[order] = np.arange(len(order)) - begin
+            keep = np.where(attack[owners], (rank < 1) | ((rank < 4) & (score > 1)), rank < 12)
+        rows = np.flatnonzero(keep)
+        labels = attack[owners[rows]]
+        share = weight[owners[rows]] / np.sqrt(np.bincount(owners[rows], minlength=len(attack))[owners[rows]])
+        half = len(rows) / 2
+        share = np.where(labels, share * half / share[labels].sum(), share * half / share[~labels].sum())
+        fitted = LogisticRegression(C=settings.strength, max_iter=60).fit(
+            found[rows], labels, sample_weight=share
+        )
+        coefficients = fitted.coef_[0]
+        score = found @ coefficients + fitted.intercept_[0]
+    unit = float(np.quantile(np.abs(coefficients[coefficients != 0]), 0.9995)) / 127
+    return np.clip(np.rint(coefficients / unit), -127, 127).astype(int).tolist(), unit
+
+
+# --- the layer -------------------------------------------------------------------------------------
+
+
+def seen(records: Sequence[Record], chosen: Iterable[int], table: list[int], unit: float) -> tuple[Any, Any]:
+    """What the layer is shown of each reading, and whose reading it is."""
+    rows, owners = [], []
+    for number in chosen:
+        for reading in records[number].readings:
+            rows.append(model.inputs(reading, table, unit)[0])
+            owners.append(number)
+    return np.array(rows, dtype=np.float32), np.array(owners)
+
+
+def train_layer(
+    rows: Any, owners: Any, attack: Any, weight: Any, settings: Settings, table: list[int], unit: float
+) -> model.Channel:
+    lead = rows[:, 1] + rows[:, 3]
+    order = np.lexsort((-lead, owners))
+    strongest = np.zeros(len(owners), bool)
+    strongest[order[np.r_[True, owners[order][1:] != owners[order][:-1]]]] = True
+    draw = np.random.default_rng(0).random(len(owners)) < weight[owners] * 2
+    keep = (strongest | ~attack[owners]) & draw
+    rows, labels = rows[keep], attack[owners[keep]]
+    mean, spread = rows.mean(0), np.maximum(rows.std(0), 0.05)
+    low, high = mean - 4 * spread, mean + 5 * spread
+    low, high = np.minimum(low, 0), np.maximum(high, 1)
+    scaled = (np.clip(rows, low, high) - mean) / spread
+    into, bias, out, shift = [], [], [], 0.0
+    for seed in range(NETWORKS):
+        network = MLPClassifier(
+            (HIDDEN,), alpha=settings.penalty, max_iter=60, random_state=seed, learning_rate_init=0.005
+        )
+        network.fit(scaled, labels)
+        first = network.coefs_[0] / spread[:, None]
+        into.append(first)
+        bias.append(network.intercepts_[0] - mean @ first)
+        out.append(network.coefs_[1][:, 0] / NETWORKS)
+        shift += float(network.intercepts_[1][0]) / NETWORKS
+    first = np.concatenate(into, axis=1)
+    return model.Channel(
+        table,
+        unit,
+        low.tolist(),
+        high.tolist(),
+        first.tolist(),
+        np.concatenate(bias).tolist(),
+        np.concatenate(out).tolist(),
+        shift,
+    )
+
+
+def train(
+    records: Sequence[Record], bank: Bank, chosen: Any, settings: Settings, rounds: int = 3
+) -> model.Channel:
+    """One channel, from the records whose numbers are `chosen`."""
+    attack = np.array([record.attack for record in records])
+    ours = np.array([record.source in (MADE, PLANTED) for record in records])
+    weight = np.where(ours, settings.made, 1.0)
+    shown = np.where(ours, settings.shown, 1.0)
+    rows, owners = [], []
+    for fold in range(INNER):
+        inside = np.array([fold_of(records[number].cluster, INNER, "inner") == fold for number in chosen])
+        table, unit = train_table(bank, chosen[~inside], attack, weight, settings, 2)
+        unseen = seen(records, chosen[inside], table, unit)
+        rows.append(unseen[0])
+        owners.append(unseen[1])
+    table, unit = train_table(bank, chosen, attack, weight, settings, rounds)
+    return train_layer(np.concatenate(rows), np.concatenate(owners), attack, shown, settings, table, unit)
+
+
+def of_kind(records: Sequence[Record], settings: Settings) -> Any:
+    return np.array([number for number, record in enumerate(records) if record.kind in settings.kinds])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    records = load(arguments.data)
+    records += planted(records) + made()
+    bank = Bank(records)
+    channels = []
+    for name in track(model.CHANNELS, "Training"):
+        channels.append(train(records, bank, of_kind(records, SETTINGS[name]), SETTINGS[name]))
+    data = model.encode(channels)
+    arguments.out.write_bytes(data)
+    print(f"{arguments.out}: {len(data)} bytes")
+
+
+if __name__ == "__main__":
+    main()

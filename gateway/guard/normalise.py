@@ -1,0 +1,350 @@
+"""Text as an attacker wrote it in, text as a model would read it out.
+
+In: a piece of text. Out: the same text folded to plain lower case (`fold`), its words (`words`), and its
+other readings (`views`): decoded base64, hex and escapes, rotated or reversed letters, letters spelled out,
+what stands in invisible characters. Each reading says from which characters of the original it came. Knows
+no threats: what is read here is judged elsewhere.
+
+Folding goes character by character, so that any cut of the text folds alike and a place in the folded text
+has one place in the original. Each reading is looked for only where a cheap sign of it was seen.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import html
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, repeat
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+# --- folding ---------------------------------------------------------------------------------------
+
+# Default_Ignorable_Code_Point of Unicode 16 (DerivedCoreProperties.txt), the blank Hangul fillers among them.
+IGNORABLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
+)
+
+# Letters that look Latin and are not (Unicode confusables.txt, those that fonts draw alike), and the quotes
+# and dashes that word processors put in.
+_LOOKALIKES = dict(
+    zip(
+        "аеорсхуіјѕԁһԛԝӏɡոսօցαορνικτυχϲıɑℓƽʀɴʟɪᴏꜱᴀʙᴄᴅᴇꜰɢʜᴊᴋᴍᴘᴛᴜᴠᴡʏᴢøłđ’‘“”—–ʼ′",
+        "aeopcxyijsdhqwlgnuogaopviktuxcialsrnliosabcdefghjkmptuvwyzold''\"\"--''",
+        strict=True,
+    )
+)
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_REGIONAL_A = 0x1F1E6  # REGIONAL INDICATOR SYMBOL LETTER A: two make a flag, many make a sentence.
+
+
+def _fold_character(character: str) -> str:
+    if IGNORABLE.match(character):
+        return ""
+    code = ord(character)
+    if _REGIONAL_A <= code < _REGIONAL_A + 26:
+        return chr(code - _REGIONAL_A + ord("a"))
+    if unicodedata.category(character) == "Cc" and not character.isspace():
+        return ""
+    plain = unicodedata.normalize("NFKC", _ACCENTS.sub("", unicodedata.normalize("NFKD", character)))
+    plain = IGNORABLE.sub("", plain).casefold()
+    plain = "".join(_LOOKALIKES.get(each, each) for each in plain)
+    return plain if plain == character else "".join(map(_fold_character, plain))
+
+
+class _Folding(dict[int, str]):
+    """What each character folds to, found out when it is first met; at most one entry a code point."""
+
+    def __missing__(self, code: int) -> str:
+        folded = self[code] = _fold_character(chr(code))
+        return folded
+
+
+_FOLDING = _Folding()
+
+
+class Folded(NamedTuple):
+    """`text` is `original` folded. Both stay as they are, so places are only mapped when asked for."""
+
+    text: str
+    original: str
+
+    def spans(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Where these ranges of the folded text stand in the original."""
+        if self.original.isascii() and len(self.text) == len(self.original):
+            return list(ranges)
+        if not self.text:
+            return [(0, len(self.original)) for _ in ranges]
+        ends = list(accumulate(len(_FOLDING[ord(character)]) for character in self.original))
+        return [
+            (bisect_right(ends, start), bisect_right(ends, max(start, end - 1)) + 1) for start, end in ranges
+        ]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where the characters `start` to `end` of the folded text stand in the original."""
+        return self.spans([(start, end)])[0]
+
+
+def fold(text: str) -> Folded:
+    """Lower case, compatibility forms and look-alikes made plain, accents and invisible characters gone."""
+    if text.isascii() and not _CONTROLS.search(text):
+        return Folded(text.lower(), text)
+    return Folded(text.translate(_FOLDING), text)
+
+
+# Scripts written without spaces: each character is a word (Thai, Lao, Khmer, Burmese, kana, Han, Hangul).
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
+_ANY_WORD = re.compile(rf"[a-z0-9]+(?:'[a-z]+)?|[{_UNSPACED}]|(?:[^\W_{_UNSPACED}]|[\u0900-\u0dff])+")
+
+
+def word_pattern(folded: str) -> re.Pattern[str]:
+    """What is one word in this folded text."""
+    return _ASCII_WORD if folded.isascii() else _ANY_WORD
+
+
+def words(folded: str) -> list[str]:
+    return word_pattern(folded).findall(folded)
+
+
+# --- other readings --------------------------------------------------------------------------------
+
+
+class View(NamedTuple):
+    """Another reading: `text` is what the characters `start` to `end` of the original say in `kind`."""
+
+    kind: str
+    start: int
+    end: int
+    text: str
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
+_BASE32 = re.compile(r"\b[A-Z2-7]{16,}={0,6}")
+_HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s:,]{0,2}){8,}")
+_BINARY = re.compile(r"(?:[01]{8}[\s,]{0,2}){4,}")
+_DECIMAL = re.compile(r"(?:[1-9][0-9]{1,2}[\s,;]{1,2}){7,}[0-9]{2,3}\b")
+_PERCENT = re.compile(r"(?:[^\s%]{0,8}%[0-9A-Fa-f]{2}){4,}[^\s%]{0,40}")
+_ESCAPE = re.compile(r"(?:[^\s\\]{0,8}\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})){4,}[^\s\\]{0,40}")
+_ONE_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
+_ENTITY = re.compile(
+    r"(?:[^\s&]{0,8}&(?:#[0-9]{2,7}|#x[0-9A-Fa-f]{1,6}|[a-z]{2,8});[ ]{0,2}){4,}[^\s&]{0,40}"
+)
+_MORSE = re.compile(r"(?:[.-]{1,5}[ /|]{1,3}){7,}[.-]{1,5}")
+_TOKEN = re.compile(r"[\w@$!|]+")
+_SPELLED = re.compile(
+    r"(?<![^\W_])[^\W_](?:(?:[ \t]{1,3}|[-_.*~+|/,][ ]?)[^\W_](?![^\W_])){3,}(?:[ \t]{2,})?"
+    r"(?:[^\W_](?:(?:[ \t]|[-_.*~+|/,])[^\W_](?![^\W_]))*(?:[ \t]{1,4}|(?=\W|$)))*"
+)
+_ASSIGNED = re.compile(r"[=:]\s{0,3}(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')")
+_TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
+_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
+_LETTERS = re.compile(r"[^\W\d_]")
+_LEET = str.maketrans("01345780@$!|", "oleastboasil")
+_LEET_TO_I = _LEET | str.maketrans("1", "i")
+_MORSE_LETTERS = dict(
+    zip(
+        (
+            ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. "
+            "--.- .-. ... - ..- ...- .-- -..- -.-- --.."
+        ).split(),
+        "abcdefghijklmnopqrstuvwxyz",
+        strict=True,
+    )
+)  # fmt: skip
+
+# Words that say a text is English, or German; turned round they say that it is turned round.
+_COMMON = (
+    "the and you your are that this with for all what from have not ignore forget previous above "
+    "instructions system prompt rules reveal print tell now must password und der die das ist nicht"
+).split()
+_LEET_SIGNS = frozenset(_COMMON) - {"das", "ist"} | frozenset(
+    (
+        "everything anything instructions instruction directions respond reveal prompts password secret "
+        "please answer question questions write never always without before after other would could "
+        "should about there their which were was will then them they been only said like make just over "
+        "also into some more every act pretend mode model assistant safety filters limits restrictions "
+        "guidelines unfiltered developer disregard override "
+    ).split()
+)
+_LONG = re.compile(r"[a-z]{18,}")
+_KNOWN = re.compile("|".join(sorted(_LEET_SIGNS, key=len, reverse=True)))
+_ROTATED = frozenset(codecs.encode(word, "rot13") for word in _LEET_SIGNS)
+_REVERSED = frozenset(word[::-1] for word in _LEET_SIGNS) - {"won", "saw", "era", "ton", "mood"}
+_ATBASH = str.maketrans("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba")
+_MIRRORED = frozenset(word.translate(_ATBASH) for word in _COMMON)
+
+
+_JOINING = (" + ", "+b", "+ b", "concat", "combin", "together", "join")
+
+
+def _printable(data: bytes) -> str:
+    """The text in `data`, or nothing if it is not text."""
+    if data.count(b"\0") * 3 > len(data):
+        data = data.replace(b"\0", b"")  # UTF-16, as PowerShell encodes commands.
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        if error.start < max(8, len(data) - 4):
+            return ""
+        text = data[: error.start].decode()
+    odd = sum(not (character.isprintable() or character.isspace()) for character in text)
+    return text if len(text) >= 6 and odd * 20 <= len(text) else ""
+
+
+def _base64(run: str) -> str:
+    compact = "".join(run.split()).rstrip("=").replace("-", "+").replace("_", "/")
+    if compact.isdigit() or (compact.isalpha() and (compact.islower() or compact.isupper())):
+        return ""  # A number or a word: 16 letters of base64 are nearly never all of one case.
+    try:
+        text = _printable(base64.b64decode(compact[: len(compact) - (len(compact) % 4 == 1)] + "=="))
+    except binascii.Error:
+        return ""
+    return text if text.isascii() or sum(map(str.isalpha, text)) * 2 > len(text) else ""
+
+
+def _base32(run: str) -> str:
+    compact = run.rstrip("=")
+    try:
+        return _printable(base64.b32decode(compact + "=" * (-len(compact) % 8)))
+    except binascii.Error:
+        return ""
+
+
+def _hex(run: str) -> str:
+    digits = re.sub(r"0x|\\x|[^0-9A-Fa-f]", "", run)
+    return _printable(bytes.fromhex(digits[: len(digits) // 2 * 2]))
+
+
+def _binary(run: str) -> str:
+    bits = re.sub("[^01]", "", run)
+    return _printable(int(bits[: len(bits) // 8 * 8], 2).to_bytes(len(bits) // 8, "big"))
+
+
+def _decimal(run: str) -> str:
+    codes = [int(code) for code in re.findall("[0-9]+", run)]
+    return _printable(bytes(codes)) if max(codes) < 127 else ""
+
+
+def _percent(run: str) -> str:
+    return _printable(unquote_to_bytes(run.encode("utf-8", "surrogatepass")))
+
+
+def _escaped(run: str) -> str:
+    def character(match: re.Match[str]) -> str:
+        return chr(int(match[1] or match[2], 16))
+
+    return _ONE_ESCAPE.sub(character, run).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _morse(run: str) -> str:
+    return "".join(
+        "".join(_MORSE_LETTERS.get(sign, "") for sign in word.split()) + " "
+        for word in re.split(r"[/|]|\s{2,}", run)
+    )
+
+
+def _spelled(run: str) -> str:
+    """Letters joined to words: the wider gap is the one between words."""
+    if re.search(r"[^\W_][-_.*~+|/,][^\W_]", run):
+        joined = re.sub(r"(?<=[^\W_])[-_.*~+|/,](?=[^\W_](?:[^\w]|$))", "", run)
+        return _LONG.sub(lambda match: _KNOWN.sub(r" \g<0> ", match[0]), joined)
+    joined = re.sub(r"(?<=\S)[ \t](?=\S)", "", run)
+    return _LONG.sub(lambda match: _KNOWN.sub(r" \g<0> ", match[0]), joined)
+
+
+def _leet_word(word: str) -> str:
+    """Digits read as the letters they look like; a 1 is an l where that makes a word we know, else an i."""
+    other = word.translate(_LEET)
+    return other if other in _LEET_SIGNS else word.translate(_LEET_TO_I)
+
+
+def _leet_token(match: re.Match[str]) -> str:
+    """A token of letters and what looks like letters; a number, or a row of marks, is left alone."""
+    token = match[0]
+    mixed = not token.isalpha() and _LETTERS.search(token)
+    return _leet_word(token) if mixed else token
+
+
+def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
+    """The other readings of `text`. `folded` is it folded, `found` are its words."""
+    try:
+        lengths = bytes(map(len, found))
+    except ValueError:
+        lengths = bytes(map(min, map(len, found), repeat(255)))
+    if not lengths:
+        yield from _invisible(text)
+        return
+    if max(lengths) >= 12:
+        yield from _runs("base64", _BASE64, _base64, text)
+        long = [word for word in found if len(word) > 15]
+        if any(not word.strip("abcdefghijklmnopqrstuvwxyz234567") for word in long):
+            yield from _runs("base32", _BASE32, _base32, text)
+        if any(not word.strip("0123456789abcdefx") for word in long):
+            yield from _runs("hex", _HEX, _hex, text)
+            yield from _runs("binary", _BINARY, _binary, text)
+    if b"\x02\x02\x02\x02\x02\x02\x02\x02" in lengths or b"\x04\x04\x04\x04\x04\x04\x04\x04" in lengths:
+        yield from _runs("hex", _HEX, _hex, text)
+    if b"\x08\x08\x08\x08" in lengths:
+        yield from _runs("binary", _BINARY, _binary, text)
+    if text.count("%") >= 4:
+        yield from _runs("percent", _PERCENT, _percent, text)
+    if text.count("\\u") + text.count("\\x") >= 4:
+        yield from _runs("escapes", _ESCAPE, _escaped, text)
+    if text.count("&#") >= 4 or text.count("&") >= 12:
+        yield from _runs("entities", _ENTITY, html.unescape, text)
+    if text.count(".") + text.count("-") > len(text) // 3:
+        yield from _runs("morse", _MORSE, _morse, text)
+    if not text.isascii():
+        yield from _invisible(text)
+    yield from _respelled(text, folded, found, lengths)
+
+
+def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) -> Iterator[View]:
+    """Readings of the letters themselves: spelled out, as digits, rotated, mirrored, from the end, joined."""
+    plain = folded.text
+    if b"\x01\x01\x01\x01" in lengths:
+        runs = list(_SPELLED.finditer(plain))
+        for match, span in zip(runs, folded.spans([match.span() for match in runs]), strict=True):
+            yield View("spelled", *span, _spelled(match[0]))
+    seen = frozenset(found)
+    marked = [word for word in seen if not word.isalpha()]
+    mixed = [word for word in marked if word.isalnum() and not (word.isnumeric() or word[:-2].isalpha())]
+    if mixed and any(_leet_word(word) in _LEET_SIGNS for word in mixed):
+        yield View("leet", 0, len(text), _TOKEN.sub(_leet_token, plain))
+    if marked and (b"\x02\x02\x02\x02" in lengths or b"\x03\x03\x03" in lengths):
+        yield from _runs("decimal", _DECIMAL, _decimal, text)
+    if len(_ROTATED & seen) > 1 and len(_ROTATED & seen) * 12 > len(seen) ** 0.5:
+        yield View("rot13", 0, len(text), codecs.encode(plain, "rot13"))
+    if len(_REVERSED & seen) > 1:
+        yield View("reversed", 0, len(text), plain[::-1])
+    if len(_MIRRORED & seen) > 1:
+        yield View("atbash", 0, len(text), plain.translate(_ATBASH))
+    if ("=" in text or ":" in text) and any(sign in plain for sign in _JOINING):
+        parts = [(match, match[1] or match[2]) for match in _ASSIGNED.finditer(text)]
+        if 1 < len(parts) < 12:
+            yield View("joined", parts[0][0].start(), parts[-1][0].end(), "".join(part for _, part in parts))
+
+
+def _invisible(text: str) -> Iterator[View]:
+    for match in _TAGS.finditer(text):
+        yield View("tags", *match.span(), "".join(chr(ord(tag) - 0xE0000) for tag in match[0]))
+    for match in _SELECTORS.finditer(text):
+        codes = (ord(selector) for selector in match[0])
+        data = bytes(code - 0xFE00 if code < 0xE0000 else code - 0xE0100 + 16 for code in codes)
+        if hidden := _printable(data):
+            yield View("selectors", *match.span(), hidden)
+
+
+def _runs(kind: str, pattern: re.Pattern[str], decode: object, text: str) -> Iterator[View]:
+    assert callable(decode)
+    for match in pattern.finditer(text):
+        if reading := decode(match[0]):
+            yield View(kind, *match.span(), reading)

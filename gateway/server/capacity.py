@@ -1,0 +1,98 @@
+"""How much is taken on at a time: requests, and the memory that they hold.
+
+A request takes a place before its body is read and gives it back when its answer has gone. Beyond the limits
+it is refused at once, with 503 and `Retry-After`: those under way are to end well.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from aiohttp import web
+
+from gateway.errors import BodyTooLarge, Overloaded
+
+# What a request holds: its body as it came, as a tree, and as it is sent to the provider, each with copies
+# that live for a moment; measured with prompts of 1 to 16 MiB (benchmarks in docs/resilience.md).
+_PER_BODY_BYTE = 4
+# And whatever it asks: connections, buffers, rules at work, the lanes of a stream.
+_PER_REQUEST_BYTES = 128 << 10
+_RETRY_AFTER_S = 1
+
+
+class Capacity:
+    """What a worker may hold. `requests` and `memory_bytes` are held now, `refused` counts for metrics."""
+
+    def __init__(self, max_requests: int, max_memory_bytes: int) -> None:
+        self.requests = 0
+        self.memory_bytes = 0
+        self.refused = 0
+        self._max_requests = max_requests
+        self._max_memory_bytes = max_memory_bytes
+
+    def place(self) -> Place:
+        return Place(self)
+
+    def take(self, requests: int, memory_bytes: int) -> None:
+        """Raises Overloaded. Whoever is alone here may hold what it must, else it could never be served."""
+        if self.requests + requests > self._max_requests:
+            what = f"{self._max_requests} requests at a time"
+        elif self.memory_bytes + memory_bytes > self._max_memory_bytes and self.requests + requests > 1:
+            what = "the memory that requests may hold"
+        else:
+            self.requests += requests
+            self.memory_bytes += memory_bytes
+            return
+        self.refused += 1
+        message = f"the gateway is at its limit of {what}; try again"
+        raise Overloaded(message, code="AT_CAPACITY", retry_after_s=_RETRY_AFTER_S)
+
+    def give_back(self, requests: int, memory_bytes: int) -> None:
+        self.requests -= requests
+        self.memory_bytes -= memory_bytes
+
+
+class Place:
+    """One request's share. It is taken on entering and given back on leaving."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        self._held_bytes = 0
+
+    def __enter__(self) -> Place:
+        self._capacity.take(1, _PER_REQUEST_BYTES)
+        self._held_bytes = _PER_REQUEST_BYTES
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._capacity.give_back(1, self._held_bytes)
+
+    def hold(self, body_bytes: int) -> None:
+        """Room for a body, or for more of it. Raises Overloaded."""
+        self._capacity.take(0, body_bytes * _PER_BODY_BYTE)
+        self._held_bytes += body_bytes * _PER_BODY_BYTE
+
+
+PLACE = web.RequestKey("place", Place)
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The body, as long as there is room for it: what it says of its length is believed, then counted.
+
+    Raises Overloaded and BodyTooLarge.
+    """
+    place, most = request[PLACE], request.client_max_size
+    held = min(request.content_length or 0, most)
+    place.hold(held)
+    body = bytearray()
+    while piece := await request.content.readany():
+        body += piece
+        if len(body) > most:
+            raise BodyTooLarge("the body is larger than [server] max_body_bytes allows")
+        if len(body) > held:
+            more = max(len(body) - held, held)
+            place.hold(more)
+            held += more
+    return bytes(body)

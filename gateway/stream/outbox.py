@@ -1,0 +1,85 @@
+"""What of an answer waits to go out, and the order in which it goes.
+
+Frames and events leave in the order they came. Only when one lane's tail has kept `OVERTAKE_AFTER` of them
+waiting do other lanes' go ahead of it (each lane stays in order) until it is decided, so that a number at the
+end of the reasoning does not hold up the whole answer. What is put in behind a call of `keep` stays until
+`let_go`, decided or not.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from gateway.stream.lanes import Waiting
+from gateway.wire.sse import Frame
+
+OVERTAKE_AFTER = 16
+
+
+class Outbox:
+    """`write` makes the bytes of what leaves. `waits`: whatever comes next must be put in here, too.
+
+    `held` counts what had to wait because text in it was undecided.
+    """
+
+    __slots__ = ("_end_at", "_kept", "_overtaking", "_queue", "_write", "held", "may_overtake", "waits")
+
+    def __init__(self, write: Callable[[Waiting], bytes], may_overtake: bool) -> None:
+        self.waits = False
+        self.held = 0
+        self.may_overtake = may_overtake
+        self._write = write
+        self._queue: deque[Waiting] = deque()
+        self._overtaking = False
+        self._kept: deque[Waiting] | None = None
+        self._end_at: int | None = None  # where among what is kept the end mark stands
+
+    def put(self, waiting: Waiting, out: list[bytes]) -> None:
+        if waiting.undecided:
+            self.held += 1
+        (self._queue if self._kept is None else self._kept).append(waiting)
+        self.release(out)
+
+    def release(self, out: list[bytes], everything: bool = False) -> None:
+        """Add to `out` what can go, or `everything` that is not kept."""
+        queue, write = self._queue, self._write
+        while queue and (everything or not queue[0].undecided):
+            out.append(write(queue.popleft()))
+        if self.may_overtake:
+            self._overtaking = bool(queue) and (self._overtaking or len(queue) > OVERTAKE_AFTER)
+            if self._overtaking:
+                out += [write(waiting) for waiting in queue if not waiting.undecided]
+                self._queue = deque(waiting for waiting in queue if waiting.undecided)
+        self.waits = bool(self._queue) or self._kept is not None
+
+    def keep(self) -> None:
+        """From here on nothing goes."""
+        if self._kept is None:
+            self._kept = deque()
+            self.waits = True
+
+    def keep_no_more(self) -> None:
+        """What was kept only waits for its turn."""
+        if self._kept is not None:
+            self._queue += self._kept
+            self._kept = None
+
+    def mark_end(self) -> None:
+        """The end mark comes next."""
+        if self._kept is not None and self._end_at is None:
+            self._end_at = len(self._kept)
+
+    def let_go(self, out: list[bytes], before_end: bytes = b"") -> None:
+        """Nothing is kept any more; `before_end` goes out before the end mark, or behind all else."""
+        kept, self._kept = self._kept or deque(), None
+        if before_end:
+            at = len(kept) if self._end_at is None else self._end_at
+            kept.insert(at, Waiting(Frame(before_end)))
+        self._queue += kept
+        self.release(out)
+
+    def clear(self) -> None:
+        self._queue.clear()
+        self._kept = None
+        self.waits = False
