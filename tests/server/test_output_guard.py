@@ -13,7 +13,8 @@ import openai
 import pytest
 from aiohttp import web
 
-from gateway.config import Cache, Guard, Provider, Secret
+from gateway.access.budget import Budget
+from gateway.config import Cache, Guard, Key, Provider, Secret
 from gateway.config.routes import CircuitBreaker, Retries, Route
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
@@ -82,6 +83,31 @@ async def test_one_that_comes_first_leaves_nothing_to_be_seen(start: Start) -> N
     answer = await ask(gateway, saying("Heron, and more", "delta=2"))
     assert answer.stream_error["type"] == "policy_violation"
     assert said(answer.events) == ""
+
+
+@pytest.mark.parametrize("hold", ["end", "answer"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_is_blocked_is_paid_for_and_nothing_stays_reserved(
+    start: Start, stream: bool, hold: str
+) -> None:
+    """The provider has said it, whoever may read it."""
+    text = "It goes on " * 20
+    topics = Topics([Topic("zoo", [MINDED], on="answer")])
+    policy = Policy(
+        "default", topics=topics, hold=hold, deny={"PROJECT": ["heron"]}, answer={"PROJECT": "block"}
+    )  # type: ignore[arg-type]
+    key = Key("app", Secret("sk-sluice-app"), budget=Budget(tokens=1_000_000, per="total"))
+    gateway = await start(policies=[policy], keys=[key])
+    store = gateway.runner.app[CURRENT].gateway.admission.store
+    paid = 0
+    for word in ("heron", MINDED):
+        body = asking(saying(f"{text} {word}"), stream=stream)
+        answer = await gateway.post(body, headers=[("Authorization", "Bearer sk-sluice-app")])
+        assert b"policy_violation" in answer.body
+        async with asyncio.timeout(PATIENCE_S):
+            while not paid + 50 < (await store.spent("app", "total")).tokens < paid + 300:
+                await asyncio.sleep(0.01)
+        paid = (await store.spent("app", "total")).tokens
 
 
 async def test_what_is_blocked_is_not_asked_for_again(start: Start) -> None:
