@@ -28,9 +28,9 @@ from benchmarks import attacks
 from benchmarks.attacks import UNANSWERED, Attack
 from benchmarks.victim import running
 
-_AT_ONCE = 48
+_AT_ONCE = 40
 _PATIENCE_S = 30.0
-_MOMENT_S = 0.3
+_MOMENT_S = 0.8
 _PROBE_EVERY = 500
 _MOST_FAULTS = 20
 _SLOW_CLIENTS = 30
@@ -57,11 +57,17 @@ _PROVIDERS = """
 name = "only"
 dialect = "openai_chat"
 base_url = "http://127.0.0.1:{port}/v1"
-models = ["fine", "junk*"]
-[providers.timeouts]
-first_byte_s = 5.0
-idle_s = 5.0
-total_s = 20.0
+models = ["fine"]
+
+# Of its own, so that what it does wrong is not held against the other one.
+[[providers]]
+name = "hostile"
+dialect = "openai_chat"
+base_url = "http://127.0.0.1:{port}/v1"
+models = ["junk*"]
+timeouts = {{ first_byte_s = 5.0, idle_s = 5.0, total_s = 20.0 }}
+retries = {{ most = 0 }}
+breaker = {{ failures = 1000000 }}
 """
 
 

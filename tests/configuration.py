@@ -2,7 +2,7 @@
 
 A table's text is its docstring. What an option means is the comment that stands beside it in
 docs/sluice.example.toml, which a test has show every option, else the sentence of the docstring that names
-it; its type and default are the struct's.
+it, else the comment beside the table; its type and default are the struct's.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ path starts at the configuration's folder). An unknown option is an error.
 This page is made from the code (`python -m tests.configuration`).
 """
 _HEAD = re.compile(r"^\[{1,2}([a-z_.]+)\]{1,2}")
-_OPTION = re.compile(r"^([a-z_]+) = ")
+_OPTION = re.compile(r"^(?:# )?([a-z_]+) = ")
 _COMMENT = re.compile(r"""^(?:"(?:\\.|[^"\\])*"|'[^']*'|[^"'#])*#\s*(.*)$""")
 _IN_TOML = {
     str: "string",
@@ -73,7 +73,7 @@ def meanings() -> dict[str, str]:
     said: dict[str, str] = {}
     place = ""
     for line in EXAMPLE.read_text().splitlines():
-        comment = _COMMENT.match(line)
+        comment = _COMMENT.match(line.removeprefix("# "))
         if head := _HEAD.match(line):
             place = head[1]
             if comment:
@@ -100,7 +100,7 @@ def _rows(place: str, struct: Any, said: dict[str, str]) -> Iterator[str]:
     for option in msgspec.structs.fields(struct):
         hint = hints[option.name]
         if not any(True for _ in _structs(hint)):
-            meaning = said.get(f"{place}.{option.name}") or _told(struct, option.name)
+            meaning = said.get(f"{place}.{option.name}") or _told(struct, option.name) or said.get(place, "")
             cells = f"`{option.name}`", type_of(hint), _default(option), meaning
             yield f"| {' | '.join(each.replace('|', '&#124;') for each in cells)} |"
 
