@@ -262,7 +262,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         for exchange in exchanges:
             exchange.close()
         stream = relay.stream
-        call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
+        call.usage, call.frames, call.held = stream.usage, stream.frames, stream.outbox.held
         call.held_characters, call.timing = stream.held_characters, relay.timing
         call.said = stream.said
         if attended is not None:

@@ -80,7 +80,7 @@ class Relay:
             self._rouse()
         if began_at:
             self._time(began_at)
-        if stream.waits or self._holding:
+        if stream.outbox.waits or self._holding:
             self._hold()
 
     def _time(self, began_at: float) -> None:
@@ -90,7 +90,7 @@ class Relay:
             self.timing.first_at = began_at
 
     def _hold(self) -> None:
-        waiting = self.stream.waiting
+        waiting = self.stream.outbox.waiting
         self._holding = waiting > 0
         self.timing.hold(perf_counter(), waiting)
 
