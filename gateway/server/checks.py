@@ -24,7 +24,7 @@ from gateway.dialects.dialect import Dialect
 from gateway.errors import PolicyViolation
 from gateway.guard.checks import Judgement, Unusable, decision, kind, message, worst
 from gateway.guard.policy import Policy
-from gateway.guard.texts import passages
+from gateway.guard.texts import text_of
 from gateway.guard.topics import Matcher
 from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, actions
@@ -291,17 +291,17 @@ def _hidden(policy: Policy) -> Rules:
 
 
 def turns(body: dict[str, Any], dialect: Dialect) -> list[Told]:
-    """What a request says, turn by turn, each with its source; without the definitions of tools."""
+    """What a request says, turn by turn, each with its source; without what stands aside."""
     classify = dialect.classifier(False)
     said: list[tuple[Path, str, list[str]]] = []
     for part in dialect.sources(body):
-        passage = next(passages([part], classify, dialect.field_names), None)
-        if passage is None or part.defines:
+        text = text_of(part, classify, dialect.field_names)
+        if not text or part.aside:
             continue
         if said and said[-1][:2] == (part.path[:2], part.source):
-            said[-1][2].append(passage.text)
+            said[-1][2].append(text)
         else:
-            said.append((part.path[:2], part.source, [passage.text]))
+            said.append((part.path[:2], part.source, [text]))
     return [Told(source, "\n".join(texts)) for _, source, texts in said]
 
 

@@ -53,6 +53,11 @@ class Outbox:
         self._kept_bytes = 0
         self._end_at: int | None = None  # where among what is kept the end mark stands
 
+    @property
+    def waiting(self) -> int:
+        """How many are in it."""
+        return len(self._queue) + len(self._kept or ())
+
     def put(self, waiting: Waiting, out: list[bytes]) -> None:
         """Raises PolicyViolation where more would have to be kept than can be."""
         if waiting.undecided:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anthropic
 import openai
@@ -17,7 +17,7 @@ from gateway.access.budget import Budget
 from gateway.config import Cache, Guard, Key, Provider, Secret
 from gateway.config.routes import CircuitBreaker, Retries, Route
 from gateway.errors import ConfigError
-from gateway.guard.policy import Hold, Policy
+from gateway.guard.policy import Policy
 from gateway.guard.topics import Topic, Topics
 from gateway.server.checks import Guarding
 from gateway.server.reload import CURRENT
@@ -88,7 +88,7 @@ async def test_one_that_comes_first_leaves_nothing_to_be_seen(start: Start) -> N
 @pytest.mark.parametrize("hold", ["end", "answer"])
 @pytest.mark.parametrize("stream", [True, False])
 async def test_what_is_blocked_is_paid_for_and_nothing_stays_reserved(
-    start: Start, stream: bool, hold: Hold
+    start: Start, stream: bool, hold: Literal["end", "answer"]
 ) -> None:
     """The provider has said it, whoever may read it."""
     text = "It goes on " * 20
