@@ -1,7 +1,7 @@
 """How to tell which rows may match in a text full of digits: by patterns, by strings, or by its tokens.
 
-Most rows that need no keyword are a certain arrangement of digits and capitals. In the shape of a text (a 0 for
-every digit, an A for every capital) that is a few fixed strings; the tokens of shapes come again and again.
+Most rows that need no keyword are a certain arrangement of digits and capitals. In the shape of a text (a 0
+for every digit, an A for every capital) that is a few fixed strings; the tokens of shapes come again and again.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable
 
 from benchmarks.decisions import show
-from benchmarks.scan import texts
+from benchmarks.scan import of_four_kinds
 from gateway.privacy.redact import in_requests
 from gateway.privacy.rules import Tokens
 from gateway.privacy.shapes import shape
 
-TEXT = texts()["logs"][:200]
+TEXT = of_four_kinds()["logs"][:200]
 _RULES = in_requests().acting
 _MEMBERS = _RULES.by_token.members
 _CORES = [re.compile(rule.entity.core) for each in _MEMBERS for rule in each.probe.rules]

@@ -82,7 +82,7 @@ def test_the_shape_of_a_match_matches_the_shape_of_the_pattern(pattern: str) -> 
         match = sample(pattern, random)
         assert shapes.fullmatch(shape(match))
         assert shapes.fullmatch(shape(match)[: random.randrange(len(match))], partial=True)
-    assert not shapes.fullmatch("A@" + shape(match) + "\x00@")
+        assert not shapes.fullmatch("A@" + shape(match) + "\x00@")
 
 
 @given(st.text())
