@@ -153,10 +153,11 @@ class Nearby:
 class Sighted:
     """Rules that are looked for where a shape has one of the strings, soon (`offset`) behind their start."""
 
-    __slots__ = ("offset", "probe", "strings")
+    __slots__ = ("offset", "probe", "shortest", "strings")
 
     def __init__(self, needles: Needles, probe: Probe) -> None:
         self.strings, self.offset = needles
+        self.shortest = min(map(len, self.strings), default=0)
         self.probe = probe
 
 
@@ -172,14 +173,21 @@ class Tokens(dict[str, tuple[tuple[Probe, int, int], ...]]):
     def __init__(self, members: Iterable[Sighted]) -> None:
         super().__init__()
         self.members = tuple(members)
+        self._by_length = sorted(self.members, key=lambda each: each.shortest)
 
     def __missing__(self, token: str) -> tuple[tuple[Probe, int, int], ...]:
         known: list[tuple[Probe, int, int]] = []
         if "0" in token:
-            for each in self.members:
-                if firsts := [at for string in each.strings if (at := token.find(string)) >= 0]:
-                    last = max(map(token.rfind, each.strings))
-                    known.append((each.probe, min(firsts) - each.offset, last + 1))
+            length = len(token)
+            for each in self._by_length:
+                if each.shortest > length:
+                    break
+                for string in each.strings:
+                    if string in token:
+                        first = min(at for string in each.strings if (at := token.find(string)) >= 0)
+                        last = max(map(token.rfind, each.strings))
+                        known.append((each.probe, first - each.offset, last + 1))
+                        break
         if len(token) <= _LONGEST_TOKEN:
             if len(self) >= _MANY_TOKENS:
                 self.clear()
