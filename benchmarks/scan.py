@@ -73,7 +73,7 @@ _HOSTILE_UNITS = (
 def measure() -> Iterator[Row]:
     """(what, of what, least µs, the goal), as each is done."""
     actions = in_requests()
-    texts = _texts()
+    texts = of_four_kinds()
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -86,7 +86,7 @@ def measure() -> Iterator[Row]:
             gc.enable()
 
 
-def _texts() -> dict[str, str]:
+def of_four_kinds() -> dict[str, str]:
     random = Random(1)
     entities = "".join(
         _ENTITIES.format(

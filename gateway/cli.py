@@ -7,7 +7,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
 
 import uvloop
 
@@ -124,7 +123,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _supervise(arguments: argparse.Namespace) -> int:
     # They take a second, for which `scan` in a hook should not wait.
-    from gateway.server import logs, metrics, supervisor
+    from gateway.server import logs, supervisor
 
     def read() -> Config:
         config = load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
@@ -140,7 +139,6 @@ def _supervise(arguments: argparse.Namespace) -> int:
         proxies=Proxies.from_environment(os.environ),
         announce=announce,
         check=["check", arguments.config] if arguments.config else [],
-        beside=lambda config: partial(metrics.show, config.metrics) if config.metrics else None,
     )
     try:
         return supervisor.run(service)

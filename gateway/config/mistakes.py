@@ -25,7 +25,6 @@ from gateway.errors import ConfigError
 from gateway.guard.limits import SourceLimits, Threats, ToolLimits
 from gateway.guard.policy import Policy
 from gateway.guard.rules import RULES, TALK
-from gateway.guard.topics import Matcher
 from gateway.privacy import custom
 from gateway.privacy.entities import UnknownEntity, resolve
 from gateway.privacy.model import meaning
@@ -243,7 +242,6 @@ def _mistakes_of_policy(policy: Policy) -> Iterator[_Mistake]:
     try:
         custom.rows(policy.deny, policy.patterns)
         custom.allowed(policy.allow, policy.allow_patterns)
-        Matcher(policy.topics, custom.tame)
     except ConfigError as error:
         yield error.param or "patterns", error.message
 

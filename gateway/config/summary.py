@@ -21,6 +21,8 @@ def _explained(config: Config) -> Iterator[str]:
     server = config.server
     place = f"[{server.host}]" if ":" in server.host else server.host
     yield f"Listens on http://{place}:{server.port}; an OpenAI SDK takes base_url http://{place}:{server.port}/v1"
+    number = f"{server.workers} worker(s)" if server.workers else "One worker a core"
+    yield f"{number}; told to stop, they finish what is under way within {server.drain_s:g} s"
     yield ""
     yield "Providers"
     for at, each in enumerate(config.providers):
@@ -37,6 +39,17 @@ def _explained(config: Config) -> Iterator[str]:
             yield f"    key: none{theirs}"
         if each.base_url.startswith("http:") and not is_loopback(urlsplit(each.base_url).hostname or ""):
             yield "    NOT ENCRYPTED: the way to this provider is plain http"
+    if config.guards:
+        yield ""
+        yield "Guards"
+    for guard in config.guards:
+        yield f"  {guard.name}: {guard.url or guard.path}, on {guard.on}; fails {guard.fail}"
+        if guard.fail == "open":
+            yield "    FAILS OPEN: what it cannot judge is let through"
+        if guard.send_raw and guard.is_remote:
+            yield "    SEES EVERYTHING: personal data and secrets are not taken out of what it is sent"
+        if guard.url.startswith("http:") and not is_loopback(urlsplit(guard.url).hostname or ""):
+            yield "    NOT ENCRYPTED: the way to this guard is plain http"
     if config.routes:
         yield ""
         yield "Routes"

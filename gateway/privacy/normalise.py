@@ -21,7 +21,7 @@ from typing import NamedTuple
 import regex
 
 # So much is looked at in one step, and so far behind it: beyond that nothing says what a character hides.
-STRETCH = 4096
+STRETCH = 2048
 _REACH = 256
 _INVISIBLE = "\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 # Digits of other scripts, full-width and mathematical letters and digits, full-width + - . @ _

@@ -16,7 +16,8 @@ import regex
 from msgspec.structs import replace
 
 from gateway.privacy.entities import LEFT_CONTEXT
-from gateway.privacy.rules import ByFirst, Opening, Rule, Rules, Search, combine, opening_gate
+from gateway.privacy.rule import ByShape, Opening, Rule, Search, opening_gate
+from gateway.privacy.rules import Rules, combine
 from gateway.privacy.vault import Grammar
 
 Action = Literal["allow", "flag", "redact", "block"]
@@ -30,7 +31,8 @@ class CueWord(NamedTuple):
     """The rules that wait for a word (or for a letter of another script), and their gate."""
 
     gate: Search
-    rules: tuple[Rule, ...]
+    rules: ByShape
+    reach: int  # how far behind a word's beginning a match may begin
 
 
 Script = tuple[Callable[[str], Iterable[re.Match[str]]], CueWord]
@@ -45,7 +47,7 @@ class Plan:
 
     __slots__ = (
         "blocked",
-        "by_first",
+        "by_shape",
         "cues",
         "flagged",
         "flagged_reach",
@@ -67,8 +69,8 @@ class Plan:
         rules = tuple(rules)
         acting = [rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")]
         self.blocked = frozenset(name for name, action in actions.items() if action == "block")
-        self.by_first, self.cues, self.scripts = _told_apart(tuple(acting))
-        openings = _openings_of(rule for rule in acting if not _waits(rule))
+        self.by_shape, self.cues, self.scripts = _told_apart(tuple(acting))
+        openings = _openings_of(rule for rule in acting if not rule.waits)
         self.left = 2 * LEFT_CONTEXT
         self.placeholder: Search | None = None
         self.maybe_placeholder: Search | None = None
@@ -97,23 +99,16 @@ class Plan:
             self.left = max(self.left, self.flagged_reach + FLAG_STRIDE + 2 * LEFT_CONTEXT)
 
 
-def _waits(rule: Rule) -> bool:
-    return bool(rule.entity.cue and (rule.entity.words or rule.of_script))
-
-
 @lru_cache(maxsize=64)
-def _told_apart(rules: tuple[Rule, ...]) -> tuple[ByFirst, dict[str, CueWord], tuple[Script, ...]]:
+def _told_apart(rules: tuple[Rule, ...]) -> tuple[ByShape, dict[str, CueWord], tuple[Script, ...]]:
     """Rules that may begin anywhere, by how; that wait for a word, by it; for a letter, by its class."""
-    always = ByFirst(rule for rule in rules if not _waits(rule))
-    waiting = [rule for rule in rules if _waits(rule)]
+    always = ByShape(rule for rule in rules if not rule.waits)
+    waiting = [rule for rule in rules if rule.waits]
     by_sign: dict[str, list[Rule]] = {}
     for rule in waiting:
         if not rule.entity.words:
             by_sign.setdefault(rule.entity.sign, []).append(rule)
-    scripts = tuple(
-        (re.compile(sign).finditer, CueWord(_gate(_openings_of(group)), tuple(group)))
-        for sign, group in by_sign.items()
-    )
+    scripts = tuple((re.compile(sign).finditer, _cue_word(tuple(group))) for sign, group in by_sign.items())
     return always, _cue_words(waiting), scripts
 
 
@@ -157,7 +152,14 @@ def _cue_words(rules: list[Rule]) -> dict[str, CueWord]:
     for rule in rules:
         for word in rule.entity.words:
             by_word.setdefault(word, []).append(rule)
-    return {word: CueWord(_gate(_openings_of(group)), tuple(group)) for word, group in by_word.items()}
+    return {word: _cue_word(tuple(group)) for word, group in by_word.items()}
+
+
+@lru_cache(maxsize=1024)
+def _cue_word(rules: tuple[Rule, ...]) -> CueWord:
+    return CueWord(
+        _gate(_openings_of(rules)), ByShape(rules), max((rule.entity.within for rule in rules), default=0)
+    )
 
 
 def plan_for(

@@ -61,6 +61,9 @@ class Findings(Counter[tuple[str, Action]]):
         self.places: list[Place] = []
 
 
+# The last events of some streams repeat the texts of the whole answer, four times over.
+_MOST_REPEATED = 64
+
 _HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
 
 
@@ -235,11 +238,21 @@ def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan) -> None:
-    """Make a whole answer safe and whole, in place. Raises PolicyViolation for what the policy blocks."""
+    """Make a whole answer safe and whole, in place. A text that comes again is not scanned or counted again.
+
+    Raises PolicyViolation for what the policy blocks.
+    """
+    made = scan.made
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
-        edits = edits_of(scan, text, nature, context)
-        return apply(text, edits) if edits else text
+        known = made.get((nature, context, text))
+        if known is None:
+            known = apply(text, edits_of(scan, text, nature, context))
+            if scan.blocked is None:
+                if len(made) == _MOST_REPEATED:
+                    del made[next(iter(made))]
+                made[nature, context, text] = known
+        return known
 
     walk(body, classify, (), change, lambda key, path: change(key, path, "text", ""))
     _refuse_blocked(scan)

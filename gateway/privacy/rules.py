@@ -1,18 +1,9 @@
-"""The entity table, compiled: rows in, searches out.
+"""The entity table, put together for searching: rows in, searches out.
 
-A rule is one row. It says whether it matches at a position (`match_at`) and whether more text could still
-make or extend a match there (`extend`); both see left context only, and of it the last `LEFT_CONTEXT`
-characters. `re` looks and `regex` says what is still possible: `re` searches several times faster, only
-`regex` knows partial matches. `regex` is also what looks at cues: run backwards from the position, it costs
-no more than the cue is long.
-
-Rows are looked for together where that is cheaper (`Probe`), and rows with `words` only near one of their
-words. What is asked of the table: words of a row with a cue stand in the cue, and end before the match. So
-does the sign of a row with a cue and without words, if it is a class of letters of other scripts.
-
-How patterns are laid out here decides what the scanner costs. `re` skips ahead in C only to a character or
-a class that a pattern begins with, so every search does: it takes one character that may come first, and
-looks at the rest from behind it, `[first](?<=(?<!before)(?=rest).)`.
+Rows are looked for together where that is cheaper (`Probe`), only where the shape of a text shows that one
+may match (`Sighted`), and rows with `words` only near one of their words (`Nearby`). What is asked of the
+table: words of a row with a cue stand in the cue, and end before the match. So does the sign of a row with a
+cue and without words, if it is a class of letters of other scripts.
 """
 
 from __future__ import annotations
@@ -20,203 +11,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from itertools import groupby
 from string import ascii_letters
-from typing import Any, NamedTuple
+from typing import Any
 
 import regex
 
-from gateway.privacy.digits import has_digit
 from gateway.privacy.entities import ENTITIES, LEFT_CONTEXT, Entity
+from gateway.privacy.rule import (
+    ASCII,
+    ONE_CLASS,
+    ByFirst,
+    Opening,
+    Rule,
+    Search,
+    first_characters,
+    skip_to,
+    spelling,
+)
+from gateway.privacy.shapes import NO_NEEDLES, Needles, long_runs, needles, runs
 
-Opening = tuple[str, ...]
-Search = Callable[..., Any]
-_ASCII = "".join(map(chr, range(128)))
-_ONE_CLASS = re.compile(r"\[[^\]\[]+\]")
-_BEYOND_ASCII = r"\x80-\U0010ffff"
 # A cut word is read as a shorter one; it then stands farther from the place than any row allows.
 _LONGEST_WORD = 2 * LEFT_CONTEXT
-# So many characters tell openings apart; the gate need not spell them to their end.
-_TOLD_APART = 6
-
-
-class Rule:
-    """A row and its place in the table, with each pattern compiled when it is first needed."""
-
-    def __init__(self, entity: Entity, order: int) -> None:
-        self.entity = entity
-        self.order = order
-        self.longest = entity.longest
-        self._before = f"(?<!{entity.before})" if entity.before else ""
-        self._after = f"(?!{entity.after})" if entity.after else ""
-        self.digit = entity.digit or has_digit(entity.core) or (not entity.cue and has_digit(entity.sign))
-        # A sign that no ASCII text holds is the script of a cue that has no ASCII words.
-        self.of_script = bool(_ONE_CLASS.fullmatch(entity.sign) and not re.search(entity.sign, _ASCII))
-
-    @cached_property
-    def extend(self) -> Search:
-        """What stands before is decided already; only the core can still grow."""
-        pattern: Search = regex.compile(f"{self._before}(?:{self.entity.core})").fullmatch
-        return pattern
-
-    @cached_property
-    def match(self) -> Search:
-        pattern: Search = _compile(f"{self._before}(?:{self.entity.core}){self._after}").match
-        return pattern
-
-    @cached_property
-    def cue(self) -> Search | None:
-        return regex.compile(self.entity.cue, regex.REVERSE).match if self.entity.cue else None
-
-    @cached_property
-    def veto(self) -> Search | None:
-        return regex.compile(self.entity.veto, regex.REVERSE).match if self.entity.veto else None
-
-    @cached_property
-    def until(self) -> Any:
-        return regex.compile(self.entity.until) if self.entity.until else None
-
-    @cached_property
-    def first(self) -> str:
-        """A class, without its brackets, of the characters that a match may begin with."""
-        first = "".join(re.escape(each) for each in _ASCII if self.extend(each, 0, partial=True))
-        return first + (_BEYOND_ASCII if _BEYOND_ASCII in first_characters(self.entity.openings) else "")
-
-    @cached_property
-    def begins(self) -> Search:
-        return re.compile(f"[{self.first}]").match
-
-    @cached_property
-    def lead(self) -> str:
-        """A pattern of no width for what must stand right before a match."""
-        return (f"(?<=[{_last_characters(self.entity.cue)}])" if self.entity.cue else "") + self._before
-
-    @cached_property
-    def rest(self) -> str:
-        """A pattern of no width for a match, which is its first group."""
-        return f"(?=({self.entity.core}){self._after})"
-
-    def fits(self, text: str, at: int) -> bool:
-        """Does what stands before the position allow a match there?"""
-        low = at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0
-        if self.cue is not None and self.cue(text, low, at) is None:
-            return False
-        return self.veto is None or self.veto(text, low, at) is None
-
-    def match_at(self, text: str, at: int) -> int:
-        """Where the match at a position ends, 0 if there is none. What `until` takes is not in it."""
-        found = self.match(text, at)
-        return 0 if found is None else self.accept(text, at, found[0])
-
-    def accept(self, text: str, at: int, candidate: str) -> int:
-        """As `match_at`, of a candidate that the pattern has found there."""
-        low = at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0
-        if self.cue is not None and self.cue(text, low, at) is None:
-            return 0
-        length = self.entity.validate(candidate)
-        # Few candidates are valid, and a veto is the dearest of the three.
-        if not length or (self.veto is not None and self.veto(text, low, at) is not None):
-            return 0
-        return at + length
-
-    def end_of_secret(self, text: str, end: int) -> int:
-        """The end of a match whose core ends there: that of the `until` mark, or of the text."""
-        if self.until is None:
-            return end
-        mark = self.until.search(text, end)
-        return mark.end() if mark else len(text)
-
-    def warm(self) -> None:
-        """Compile what a stream or a search would compile."""
-        for part in ("begins", "match", "cue", "veto", "until"):
-            getattr(self, part)
-
-
-def _sign_search(sign: str) -> Search:
-    """`re` skips to a literal or to one class by itself, to anything else it must be led."""
-    starts = regex.compile(sign).fullmatch
-    first = "".join(re.escape(each) for each in _ASCII if starts(each, partial=True))
-    if len(first) < 2 or any(map(starts, (" ", "\x80"))) or _ONE_CLASS.match(sign) is None:
-        return re.compile(sign).search
-    return re.compile(skip_to(first, (f"(?={sign})",))).search
-
-
-@lru_cache(maxsize=1024)
-def _last_characters(cue: str) -> str:
-    """A class, without its brackets, of at least the characters that a cue may end with."""
-    ends = regex.compile(cue, regex.REVERSE).fullmatch
-    return "".join(re.escape(each) for each in _ASCII if ends(each, partial=True)) + _BEYOND_ASCII
-
-
-def _compile(pattern: str) -> Any:
-    """For `re` if it knows what the pattern uses, else for `regex`."""
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return regex.compile(pattern)
-
-
-# --- where something may begin ------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=4096)
-def _firsts_of(atom: str) -> str:
-    """A class, without its brackets, of at least the characters that an atom matches."""
-    plain = "".join(map(re.escape, re.findall(atom, _ASCII, re.DOTALL)))
-    beyond = not atom.isascii() or atom == "." or "^" in atom or re.search(r"\\[a-zA-Z]", atom)
-    return plain + (_BEYOND_ASCII if beyond else "")
-
-
-def first_characters(openings: Iterable[Opening]) -> str:
-    """A class, without its brackets, of the characters that openings begin with."""
-    return "".join(dict.fromkeys(_firsts_of(opening[0]) for opening in openings))
-
-
-def skip_to(first: str, alternatives: Iterable[str]) -> str:
-    """A pattern for the places where one of the alternatives, each without width, holds."""
-    return f"[{first}](?<=(?:{'|'.join(alternatives)})(?s:.))"
-
-
-def spelling(openings: Iterable[Opening], cut: bool) -> str:
-    """A pattern for any of the openings; with `cut`, the end of the text may stand within one."""
-    branches = []
-    for atom, group in groupby(sorted(set(openings)), key=lambda opening: opening[0]):
-        rests = [opening[1:] for opening in group]
-        if () in rests:
-            branches.append(atom)
-        else:
-            end = r"\Z|" if cut else ""
-            branches.append(f"{atom}(?:{end}{spelling(rests, cut)})")
-    return "|".join(branches)
-
-
-def opening_gate(openings: Iterable[tuple[str, Opening]]) -> Search:
-    """A search for every place where something may begin: pairs of what must not stand before, and how."""
-    known = sorted({(before, opening[:_TOLD_APART]) for before, opening in openings}, reverse=True)
-    if not known:
-        return re.compile("(?!)").search
-    alternatives = []
-    for before, group in groupby(known, key=lambda pair: pair[0]):
-        behind = f"(?<!{before})" if before else ""
-        alternatives.append(f"{behind}(?={spelling((opening for _, opening in group), cut=True)})")
-    return re.compile(skip_to(first_characters(opening for _, opening in known), alternatives)).search
-
-
-class ByFirst(dict[str, tuple[Rule, ...]]):
-    """The rules that may begin with a character, in their order."""
-
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        self._rules = tuple(rules)
-        super().__init__((character, self._of(character)) for character in _ASCII)
-
-    def __missing__(self, character: str) -> tuple[Rule, ...]:
-        return self._of(character)
-
-    def _of(self, character: str) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self._rules if rule.begins(character))
-
-
-# --- rules together -----------------------------------------------------------------------------------------
+# Near a word, looking for more strings than that costs as much as the search.
+_MANY_NEEDLES = 6
 
 
 class Probe:
@@ -292,6 +109,15 @@ class Probe:
             rule.warm()
 
 
+def _sign_search(sign: str) -> Search:
+    """`re` skips to a literal or to one class by itself, to anything else it must be led."""
+    starts = regex.compile(sign).fullmatch
+    first = "".join(re.escape(each) for each in ASCII if starts(each, partial=True))
+    if len(first) < 2 or any(map(starts, (" ", "\x80"))) or ONE_CLASS.match(sign) is None:
+        return re.compile(sign).search
+    return re.compile(skip_to(first, (f"(?={sign})",))).search
+
+
 def _opened_search(begins: Search, match: Search, rest: int) -> Search:
     """Look for openings no farther than a match may begin; the end is that of the longest match."""
 
@@ -305,33 +131,111 @@ def _opened_search(begins: Search, match: Search, rest: int) -> Search:
     return search
 
 
-class Nearby(NamedTuple):
+@lru_cache(maxsize=4096)
+def _probe(rules: tuple[Rule, ...], sign: str = "", spelt: bool = False, anchored: bool = False) -> Probe:
+    """Sets of rules share what they have in common."""
+    return Probe(rules, sign, spelt, anchored)
+
+
+class Nearby:
     """Rules that are looked for near their words: where these may begin, counted from where a match does."""
 
-    probe: Probe
-    earliest: int
-    latest: int
+    __slots__ = ("earliest", "latest", "offset", "probe", "strings")
+
+    def __init__(self, probe: Probe, earliest: int, latest: int) -> None:
+        self.probe = probe
+        self.earliest = earliest
+        self.latest = latest
+        # None, where every text would have to be looked at.
+        self.strings, self.offset = needles_of_all(rule.needles for rule in probe.rules)
+
+
+class Sighted:
+    """Rules that are looked for where a shape has one of the strings, soon (`offset`) behind their start."""
+
+    __slots__ = ("offset", "probe", "shortest", "strings")
+
+    def __init__(self, needles: Needles, probe: Probe) -> None:
+        self.strings, self.offset = needles
+        self.shortest = min(map(len, self.strings), default=0)
+        self.probe = probe
+
+
+class Tokens(dict[str, tuple[tuple[Probe, int, int], ...]]):
+    """Which of some rules may match by a token of a shape, and from where to where in it they may begin.
+
+    A token is digits, capitals and what stands between them. It holds nothing of a text but its shape, and
+    the same few come again and again: they are kept.
+    """
+
+    find = re.compile(r"[0A(+.][0A ./()+-]{2,}").finditer
+
+    def __init__(self, members: Iterable[Sighted]) -> None:
+        super().__init__()
+        self.members = tuple(members)
+        self._by_length = sorted(self.members, key=lambda each: each.shortest)
+
+    def __missing__(self, token: str) -> tuple[tuple[Probe, int, int], ...]:
+        known: list[tuple[Probe, int, int]] = []
+        if "0" in token:
+            length = len(token)
+            for each in self._by_length:
+                if each.shortest > length:
+                    break
+                for string in each.strings:
+                    if string in token:
+                        first = min(at for string in each.strings if (at := token.find(string)) >= 0)
+                        last = max(map(token.rfind, each.strings))
+                        known.append((each.probe, first - each.offset, last + 1))
+                        break
+        if len(token) <= _LONGEST_TOKEN:
+            if len(self) >= _MANY_TOKENS:
+                self.clear()
+            self[token] = tuple(known)
+        return tuple(known)
+
+    @staticmethod
+    def take(sighted: Sighted) -> bool:
+        """Do all of its strings stand in tokens? Those have a digit."""
+        return all(_IN_TOKEN.fullmatch(string) for string in sighted.strings)
+
+
+_IN_TOKEN = re.compile(r"(?=[^0]*0)[0A(+.][0A ./()+-]{2,}")
+_LONGEST_TOKEN = 64
+_MANY_TOKENS = 4096
 
 
 class Rules(tuple[Rule, ...]):
     """Rules in the order in which they are tried, and how to look for them in a whole text.
 
-    `probes` run on all text, `near` only near words; `by_word` says which, and
-    again for a text that holds no digit. `reach` is how far behind a
-    match's beginning its digit may stand, `word_reach` how far a word of its may end.
+    `probes` run on all text; `by_token` and `by_shape` where the text's shape has what they need, `by_run`
+    and `by_long_run` where it has long runs of letters; `near` only near words: `by_word` says which, and
+    again for a text that holds no digit. `reach` is how far behind a match's beginning its digit may stand,
+    `shape_reach` what its shape needs, `word_reach` how far a word of its may end.
     """
 
     probes: tuple[Probe, ...]
+    probes_without_digit: tuple[Probe, ...]
+    by_token: Tokens
+    by_shape: tuple[tuple[str, tuple[Sighted, ...]], ...]
+    by_run: tuple[Probe, ...]
+    by_long_run: tuple[Probe, ...]
     near: tuple[Nearby, ...]
     by_word: dict[str, tuple[Nearby, ...]]
     by_word_without_digit: dict[str, tuple[Nearby, ...]]
     reach: int
+    shape_reach: int
     word_reach: int
 
     def warm(self) -> None:
         """Compile every pattern now, so that no text has to wait for one."""
         for probe in (*self.probes, *(nearby.probe for nearby in self.near)):
             probe.warm()
+        by_shape = [each for _, members in self.by_shape for each in members]
+        for probe in (*self.by_run, *self.by_long_run):
+            probe.warm()
+        for sighted in (*self.by_token.members, *by_shape):
+            sighted.probe.warm()
 
 
 def compile_rules(entities: Iterable[Entity]) -> Rules:
@@ -360,6 +264,9 @@ def combine(some: Iterable[Rule]) -> Rules:
     """Rules put together for searching. They keep their order."""
     rules = Rules(some)
     always: dict[tuple[str, str, bool, bool], list[Rule]] = {}
+    shaped: dict[tuple[Needles, bool], list[Rule]] = {}
+    run: dict[tuple[str, bool], list[Rule]] = {}
+    long_run: dict[tuple[str, bool], list[Rule]] = {}
     near: dict[tuple[frozenset[str], int, int, bool], list[Rule]] = {}
     opening: dict[Rule, frozenset[str]] = {}
     for rule in rules:
@@ -373,12 +280,28 @@ def combine(some: Iterable[Rule]) -> Rules:
         else:
             spelt = all(len(opening) > 2 for opening in entity.openings) and not entity.cue
             before = entity.before if spelt else ""
-            always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
-    rules.probes = tuple(Probe(group, sign, spelt) for (_, sign, spelt, _), group in always.items())
+            if entity.cue:
+                always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
+            elif rule.needles.weight < _TELLING and _holds(entity.core, runs, RUN):
+                # Few texts have such a run, so one look for all of them will do.
+                run.setdefault((before, spelt), []).append(rule)
+            elif rule.needles.weight < _TELLING and _holds(entity.core, long_runs, LONG_RUN):
+                long_run.setdefault((before, spelt), []).append(rule)
+            elif rule.needles.strings:
+                shaped.setdefault((rule.needles, spelt), []).append(rule)
+            else:
+                always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
+    rules.probes = tuple(_probe(tuple(group), sign, spelt) for (_, sign, spelt, _), group in always.items())
+    rules.probes_without_digit = tuple(probe for probe in rules.probes if not probe.digit)
+    sighted = [Sighted(known, _probe(tuple(group), spelt=spelt)) for (known, spelt), group in shaped.items()]
+    rules.by_token = Tokens(each for each in sighted if Tokens.take(each))
+    rules.by_shape = _grouped(each for each in sighted if not Tokens.take(each))
+    rules.by_run = tuple(_probe(tuple(group), spelt=spelt) for (_, spelt), group in run.items())
+    rules.by_long_run = tuple(_probe(tuple(group), spelt=spelt) for (_, spelt), group in long_run.items())
     if opening:
         near[frozenset().union(*opening.values()), 0, 0, False] = list(opening)
     rules.near = tuple(
-        Nearby(Probe(group, spelt=high == 0, anchored=high == 0), low, high)
+        Nearby(_probe(tuple(group), spelt=high == 0, anchored=high == 0), low, high)
         for (_, low, high, _), group in near.items()
     )
     places: dict[str, list[Nearby]] = {}
@@ -392,8 +315,46 @@ def combine(some: Iterable[Rule]) -> Rules:
         if (without := tuple(nearby for nearby in known if not nearby.probe.digit))
     }
     rules.reach = max((rule.longest for rule in rules if rule.digit), default=0) + 1
+    rules.shape_reach = max(
+        (
+            *(each.offset + len(string) for each in sighted for string in each.strings),
+            *(rule.needles.offset + len(string) for rule in rules for string in rule.needles.strings),
+            len(RUN),
+        )
+    )
     rules.word_reach = max((nearby.latest for nearby in rules.near), default=0) + _LONGEST_WORD
     return rules
+
+
+# Tokens that nothing but their beginning and their length gives away.
+RUN = "x" * 16
+LONG_RUN = "x" * 13
+# A run of letters says less than that.
+_TELLING = 5.0
+
+
+def _grouped(sighted: Iterable[Sighted]) -> tuple[tuple[str, tuple[Sighted, ...]], ...]:
+    """By what all of their needles have in common, so that a look for it may spare the look for them."""
+    groups: dict[str, list[Sighted]] = {}
+    for each in sighted:
+        groups.setdefault(
+            next(part for part in ("0", "AA", "") if all(part in string for string in each.strings)), []
+        ).append(each)
+    return tuple((part, tuple(members)) for part, members in groups.items())
+
+
+def _holds(core: str, of: Callable[[str], str], run: str) -> bool:
+    strings = needles(core, of).strings
+    return bool(strings) and all(run in string for string in strings)
+
+
+def needles_of_all(of_each: Iterable[Needles]) -> Needles:
+    """Strings of which the shape of every match of several rows holds one, if they are few."""
+    known = list(of_each)
+    strings = {string: None for each in known for string in each.strings}
+    if not all(each.strings for each in known) or len(strings) > _MANY_NEEDLES:
+        return NO_NEEDLES
+    return Needles(tuple(strings), max(each.offset for each in known))
 
 
 _PLAIN_ATOM = re.compile(r"\\?[^\w\s]|\w", re.ASCII)
@@ -415,6 +376,7 @@ def _opening_words(entity: Entity) -> frozenset[str]:
 
 
 _WORD = re.compile("[a-z]+")
+_LETTERS = bytes(ord(chr(c).lower()) if chr(c) in ascii_letters else ord(" ") for c in range(256))
 
 
 def fold(text: str) -> str:
@@ -422,6 +384,18 @@ def fold(text: str) -> str:
     if not text.isascii():
         text = text.replace("İ", "i").replace("ı", "i").replace("ſ", "s")
     return text.lower()
+
+
+def read_words(text: str) -> tuple[str, list[str]]:
+    """The text in lower case, a character for a character, and its words.
+
+    What is no letter may have become a space.
+    """
+    if text.isascii():
+        folded = text.encode().translate(_LETTERS).decode()
+        return folded, folded.split()
+    folded = fold(text)
+    return folded, words_of(folded)
 
 
 def words_of(folded: str) -> list[str]:

@@ -17,6 +17,7 @@ blocked ends everything: no run of its scan decides anything from there on.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from string import ascii_lowercase
@@ -26,7 +27,8 @@ import regex
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 from gateway.privacy.plan import FLAG_STRIDE, URL_REACH, Action, CueWord, Plan, plan_for
-from gateway.privacy.rules import Rule, Search, compile_rules, fold, word_places, words_of
+from gateway.privacy.rule import ByShape, Rule, Search
+from gateway.privacy.rules import compile_rules, read_words, word_places
 from gateway.privacy.search import Span, find, find_between, find_in_steps
 from gateway.privacy.vault import Vault
 
@@ -78,15 +80,17 @@ class Scan:
 
     `replace` names what takes a match's place. With a vault, placeholders are restored; without one they
     are text like any other, and a secret without a near end is taken whole, so that it can be hidden.
-    `flagged` counts by entity name what was seen and left alone, `hidden` what was replaced. Once
-    `blocked` is set no run of this scan decides anything more, and what is undecided must not be shown. The
-    counts are for metrics.
+    `flagged` counts by entity name what was seen and left alone, `hidden` what was replaced. Once `blocked`
+    is set no run of this scan decides anything more, and what is undecided must not be shown. The counts are
+    for metrics. `made` is what became of whole texts, by nature, left context and text, for those that an
+    answer repeats.
     """
 
     __slots__ = (
         "blocked",
         "flagged",
         "hidden",
+        "made",
         "plan",
         "redacted",
         "replace",
@@ -104,6 +108,7 @@ class Scan:
         self.flagged: dict[str, int] = {}
         self.hidden: Counter[str] = Counter()
         self.blocked: Blocked | None = None
+        self.made: dict[tuple[str, str, str], str] = {}
 
 
 class _Cue(NamedTuple):
@@ -112,7 +117,7 @@ class _Cue(NamedTuple):
     first: int
     last: int
     gate: Search
-    rules: tuple[Rule, ...]
+    rules: ByShape
 
 
 class TextRun:
@@ -125,9 +130,12 @@ class TextRun:
     """
 
     __slots__ = (
+        "_always",
         "_base",
         "_cues",
+        "_fitting",
         "_flagged",
+        "_from",
         "_inside",
         "_open",
         "_plan",
@@ -149,7 +157,12 @@ class TextRun:
         self._read = 0  # cue words before it have been noted
         self._flagged = len(context)  # flagged rows have seen where matches begin before it
         self._cues: list[_Cue] = []
-        self._open: Sequence[Rule] | None = None  # rules that are undecided at `_pos`
+        self._open: Sequence[Rule] | None = (
+            None  # rules near their words that may match at `_pos`, if undecided
+        )
+        self._always = False  # rules that need no word may match there too
+        self._from = 0  # rules before that, in the table's order, do not
+        self._fitting: Rule | None = None  # what stands before `_pos` allows a match of this one
         self._token = False  # a placeholder may be there too
         self._inside: Rule | None = None  # a secret's opening was redacted, its end not seen yet
         self._taken: list[tuple[int, int]] = []  # spans that acted and that flagged rows have still to see
@@ -230,29 +243,36 @@ class TextRun:
                     at = hit.start()
         if at == len(text):
             return at
-        self._token = at == always
-        rules: Sequence[Rule] = plan.by_first[text[at]] if at == always else ()
+        self._token = self._always = at == always
+        self._from, self._fitting = -sys.maxsize, None
+        self._open = ()
         if self._cues:
-            near = {rule for cue in self._cues if cue.first <= base + at <= cue.last for rule in cue.rules}
-            rules = sorted((*rules, *(rule for rule in near if rule.begins(text[at]))), key=_order)
-        self._open = [rule for rule in rules if rule.fits(text, at)]
+            near = {
+                rule
+                for cue in self._cues
+                if cue.first <= base + at <= cue.last
+                for rule in cue.rules.at(text, at)
+            }
+            self._open = sorted(near, key=_order)
         return at
 
     def _try_rules(self, at: int, final: bool) -> int:
         """Try the open rules at a position; where to go on, or -1 while that is undecided."""
         text, scan = self._text, self._scan
-        rules = self._open or ()
-        for index, rule in enumerate(rules):
+        rules: Sequence[Rule] = self._plan.by_shape.at(text, at) if self._always else ()
+        if self._open:
+            rules = sorted((*rules, *self._open), key=_order)
+        for rule in rules:
+            if rule.order < self._from:
+                continue
             if rule.until is None:
-                if not final and rule.extend(text, at, partial=True):
-                    self._open = rules[index:]
+                if not final and self._may_go_on(rule, at):
                     return -1
                 end = rule.match_at(text, at)
             else:
                 end = rule.match_at(text, at)
                 if not end:
-                    if not final and rule.extend(text, at, partial=True):
-                        self._open = rules[index:]
+                    if not final and self._may_go_on(rule, at):
                         return -1
                     continue
             if not end:
@@ -266,7 +286,7 @@ class TextRun:
                 if final or rule.until.search(text, end):
                     end = rule.end_of_secret(text, end)
                 elif scan.vault is None:
-                    self._open = rules[index:]
+                    self._from = rule.order
                     return -1
                 else:
                     self._inside = rule
@@ -275,6 +295,15 @@ class TextRun:
             scan.hidden[rule.entity.name] += 1
             return end
         return at + 1
+
+    def _may_go_on(self, rule: Rule, at: int) -> bool:
+        """Could more text still make or extend a match of the rule? It is asked again when there is more."""
+        if not rule.extend(self._text, at, partial=True):
+            return False
+        if rule is not self._fitting and not rule.fits(self._text, at):
+            return False
+        self._from, self._fitting = rule.order, rule
+        return True
 
     def _swallow(self, rule: Rule, pos: int, final: bool) -> int:
         """Drop text up to the end mark of the secret that we are inside of."""
@@ -316,8 +345,7 @@ class TextRun:
     def _read_words(self, text: str) -> None:
         """Note the cue words that have ended. One at the end of the text may not have: it is read again."""
         cues = self._plan.cues
-        folded = fold(text[self._read :])
-        words = words_of(folded)
+        folded, words = read_words(text[self._read :])
         tail = 0
         if words:
             if not cues.keys().isdisjoint(words):
@@ -325,7 +353,7 @@ class TextRun:
                 for word in word_places(folded):
                     known = cues.get(word[0])
                     if known is not None and word.end() < len(folded):
-                        self._note(start + word.end(), start + word.start() + LEFT_CONTEXT, known)
+                        self._note(start + word.end(), start + word.start() + known.reach, known)
             if folded[-1] in ascii_lowercase:
                 tail = min(len(words[-1]), LEFT_CONTEXT)
         if not folded.isascii():

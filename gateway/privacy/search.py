@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
-from heapq import heappop, heappush
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heappush
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
-from gateway.privacy.rules import Nearby, Probe, Rule, Rules, fold, words_of
+from gateway.privacy.rule import Rule
+from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Probe, Rules, read_words
+from gateway.privacy.shapes import long_runs, runs, shape
 
 STRETCH = 512
+_FEW = 2
 _LETTERS = frozenset(ascii_lowercase)
 
 
@@ -38,8 +41,12 @@ def find(text: str, rules: Rules, start: int = 0) -> list[Span]:
 
 def find_in_steps(text: str, rules: Rules, spans: list[Span], start: int = 0) -> Iterator[int]:
     """As `find`, but adds to `spans` and stops after each stretch: the position up to which it is done."""
+    stretch = STRETCH
     while start < len(text):
-        start = find_between(text, rules, start, start + STRETCH, spans)
+        known = len(spans)
+        start = find_between(text, rules, start, start + stretch, spans)
+        # A longer stretch costs less a character, but where much is found it would take too long.
+        stretch = STRETCH if len(spans) - known > _FEW else 2 * STRETCH
         yield start
 
 
@@ -48,32 +55,29 @@ _A_DIGIT = re.compile("[0-9]").search
 
 
 class _Watch:
-    """A probe and the windows that it still has to look at."""
+    """A probe, what it has found next, and the windows that it still has to look at."""
 
     __slots__ = ("found", "probe", "windows")
 
-    def __init__(self, probe: Probe, windows: list[Window]) -> None:
+    def __init__(self, probe: Probe, windows: list[Window], found: Any) -> None:
         self.probe = probe
         self.windows = windows  # ascending, the last one first
-        self.found: Any = None
+        self.found = found
 
-    def next(self, text: str, start: int) -> int:
-        """Where from `start` on something may match next that begins in a window, -1 for nowhere."""
-        probe, windows = self.probe, self.windows
-        while windows:
-            low, high = windows[-1]
-            if low < start:
-                low = start
-            if low < high:
-                # A match that begins in the window, and the character after it, are not cut by this end.
-                found = probe.search(text, low, high + probe.reach)
-                if found is not None:
-                    start = int(found.start())
-                    if start < high:
-                        self.found = found
-                        return start
-            windows.pop()
-        return -1
+
+def _next(text: str, probe: Probe, windows: list[Window], start: int) -> Any:
+    """What from `start` on may match next that begins in a window, None for nothing."""
+    while windows:
+        low, high = windows[-1]
+        if low < start:
+            low = start
+        if low < high:
+            # A match that begins in the window, and the character after it, are not cut by this end.
+            found = probe.search(text, low, high + probe.reach)
+            if found is not None and found.start() < high:
+                return found
+        windows.pop()
+    return None
 
 
 def find_between(
@@ -81,27 +85,12 @@ def find_between(
 ) -> int:
     """Add the spans that begin from `start` to before `stop`, and end by `limit`; where to go on."""
     stop = min(stop, len(text))
-    behind = max(0, start - LEFT_CONTEXT)
-    has_digit = _A_DIGIT(text, start, stop + rules.reach) is not None
-    plain = text.isascii()
     ahead: list[tuple[int, int, _Watch]] = []
-
-    def watch(probe: Probe, windows: list[Window]) -> None:
-        one = _Watch(probe, windows)
-        at = one.next(text, start)
-        if at >= 0:
-            heappush(ahead, (at, len(ahead), one))
-
-    for probe in rules.probes:
-        if (probe.digit and not has_digit) or (probe.of_script and plain):
-            continue
-        if probe.sign is None or probe.sign(text, behind, stop + probe.reach):
-            watch(probe, [(start, stop)])
-    if by_word := rules.by_word if has_digit else rules.by_word_without_digit:
-        folded = fold(text[behind : stop + rules.word_reach])
-        if words := by_word.keys() & words_of(folded):
-            for nearby, windows in _windows(by_word, words, folded, behind, start, stop).items():
-                watch(nearby.probe, windows)
+    for tie, (probe, windows) in enumerate(_probes(text, rules, start, stop)):
+        found = _next(text, probe, windows, start)
+        if found is not None:
+            ahead.append((found.start(), tie, _Watch(probe, windows, found)))
+    heapify(ahead)
     while ahead:
         at, tie, one = heappop(ahead)
         here = [(tie, one)]
@@ -116,9 +105,9 @@ def find_between(
                 start, rule = best
                 spans.append(Span(at + rule.entity.keep, start, rule.entity))
         for tie, one in here:
-            at = one.next(text, start)
-            if at >= 0:
-                heappush(ahead, (at, tie, one))
+            one.found = _next(text, one.probe, one.windows, start)
+            if one.found is not None:
+                heappush(ahead, (one.found.start(), tie, one))
     return max(start, stop)
 
 
@@ -140,31 +129,114 @@ def _hit(
     return best
 
 
+# --- where to look ------------------------------------------------------------------------------------------
+
+
+def _probes(text: str, rules: Rules, start: int, stop: int) -> Iterator[tuple[Probe, list[Window]]]:
+    """The probes that may find something that begins from `start` to before `stop`, and in what windows."""
+    behind = max(0, start - LEFT_CONTEXT)
+    seen = text[start : stop + rules.shape_reach]
+    shapes = shape(seen)
+    for part, members in rules.by_shape:
+        if part in shapes:
+            for each in members:
+                for string in each.strings:
+                    if string in shapes:
+                        yield each.probe, [(start, stop)]
+                        break
+    if "0" in shapes:
+        yield from _by_token(rules, shapes, start, stop)
+    if LONG_RUN in long_runs(seen):
+        for probe in (*rules.by_long_run, *rules.by_run) if RUN in runs(seen) else rules.by_long_run:
+            yield probe, [(start, stop)]
+    plain = text.isascii()
+    has_digit = "0" in shapes or _A_DIGIT(text, start, stop + rules.reach) is not None
+    for probe in rules.probes if has_digit else rules.probes_without_digit:
+        if probe.of_script and plain:
+            continue
+        if probe.sign is None or probe.sign(text, behind, stop + probe.reach):
+            yield probe, [(start, stop)]
+    if by_word := rules.by_word if has_digit else rules.by_word_without_digit:
+        folded, words = read_words(text[behind : stop + rules.word_reach])
+        if known := by_word.keys() & words:
+            near = [(word, by_word[word]) for word in known]
+            for nearby, windows in _windows(near, folded, behind, start, stop, shapes).items():
+                yield nearby.probe, windows
+
+
+def _by_token(rules: Rules, shapes: str, start: int, stop: int) -> Iterable[tuple[Probe, list[Window]]]:
+    """Of what a token of the shapes gives away, what may be there and where."""
+    by_token = rules.by_token
+    found: dict[Probe, list[Window]] = {}
+    for token in by_token.find(shapes):
+        if known := by_token[token[0]]:
+            at = start + token.start()
+            for probe, low, high in known:
+                if at + low < stop:
+                    window = (max(start, at + low), min(stop, at + high))
+                    if probe in found:
+                        found[probe].append(window)
+                    else:
+                        found[probe] = [window]
+    for windows in found.values():
+        windows.reverse()
+    return found.items()
+
+
 def _windows(
-    by_word: dict[str, tuple[Nearby, ...]], words: set[str], folded: str, base: int, start: int, stop: int
+    near: list[tuple[str, tuple[Nearby, ...]]], folded: str, base: int, start: int, stop: int, shapes: str
 ) -> dict[Nearby, list[Window]]:
     """Where the matches can begin that are near one of these words; disjoint, the last one first."""
     found: dict[Nearby, list[Window]] = {}
-    for word in words:
-        known = by_word[word]
+    refused: set[Nearby] = set()
+    for word, every in near:
+        wanted = []
+        for nearby in every:
+            if nearby not in found:
+                if nearby in refused:
+                    continue
+                if strings := nearby.strings:
+                    for string in strings:
+                        if string in shapes:
+                            break
+                    else:
+                        refused.add(nearby)
+                        continue
+                found[nearby] = []
+            wanted.append(nearby)
+        if not wanted:
+            continue
         for at in _places(word, folded):
             first = base + at
             behind = first + len(word)
-            for nearby in known:
+            for nearby in wanted:
                 # Behind a cue, the match begins where the word has ended at the earliest.
-                _, earliest, latest = nearby
+                latest = nearby.latest
                 low = behind if latest < 0 else first - latest
-                high = first - earliest + 1
+                high = first - nearby.earliest + 1
                 if low < stop and high > start:
-                    window = (low if low > start else start, high if high < stop else stop)
-                    if nearby in found:
-                        found[nearby].append(window)
-                    else:
-                        found[nearby] = [window]
-    for windows in found.values():
+                    found[nearby].append((low if low > start else start, high if high < stop else stop))
+    for nearby, windows in found.items():
         if len(windows) > 1:
             windows[:] = _merged(windows)
+        if nearby.strings:
+            _narrow(windows, nearby.strings, nearby.offset, shapes, start)
     return found
+
+
+def _narrow(windows: list[Window], strings: tuple[str, ...], offset: int, shapes: str, start: int) -> None:
+    """Let the windows begin where one of the strings is soon to come."""
+    for index in range(len(windows) - 1, -1, -1):
+        low, high = windows[index]
+        first = sys.maxsize
+        for string in strings:
+            at = shapes.find(string, low - start, high - start + offset + len(string) - 1)
+            if 0 <= at < first:
+                first = at
+        if first == sys.maxsize:
+            del windows[index]
+        elif first + start - offset > low:
+            windows[index] = (first + start - offset, high)
 
 
 def _places(word: str, folded: str) -> Iterator[int]:

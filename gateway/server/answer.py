@@ -79,9 +79,6 @@ async def respond(answering: Answering) -> web.Response:
         classify = answering.provider.classifier(chat.json_output)
         if answering.reader is None:
             restore_body(body, classify, scan)
-            if scan.blocked is not None:
-                what = scan.blocked.entity.name
-                raise PolicyViolation(f"the answer holds {what}, which the policy blocks")
         else:
             await restore_whole(body, classify, scan, answering.reader)
         if scan.restored or scan.redacted:
@@ -190,9 +187,16 @@ async def _refusal(answering: Answering, exchange: Exchange) -> SluiceError:
 
 
 def _restored(answering: Answering, error: SluiceError) -> SluiceError:
-    said = {"message": error.message, "extra": getattr(error, "extra", {})}
-    restore_body(said, answering.provider.classifier(False), answering.scan)
-    error.message = str(said["message"])
+    """What the policy blocks in it is withheld; the next provider's answer is another matter."""
+    scan = Scan(answering.scan.plan, answering.scan.replace, answering.scan.vault)
+    extra: dict[str, Any] = getattr(error, "extra", {})
+    said = {"message": error.message, "extra": extra}
+    try:
+        restore_body(said, answering.provider.classifier(False), scan)
+        error.message = str(said["message"])
+    except PolicyViolation:
+        error.message = "the provider refused, in words that the policy blocks"
+        extra.clear()
     return error
 
 
@@ -258,7 +262,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         for exchange in exchanges:
             exchange.close()
         stream = relay.stream
-        call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
+        call.usage, call.frames, call.held = stream.usage, stream.frames, stream.outbox.held
         call.held_characters, call.timing = stream.held_characters, relay.timing
         call.said = stream.said
         if attended is not None:

@@ -94,7 +94,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         telemetry.report(bug, call.phase, call.id)
         response = _failure(request, InternalError("the gateway failed; its log has the request id"))
     finally:
-        call.asked = call.phase in ("connect", "relay")
+        call.asked = call.attempts > 0
         call.phase = "settle"
         call.status = response.status if response is not None else 499
         try:

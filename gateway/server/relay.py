@@ -80,7 +80,7 @@ class Relay:
             self._rouse()
         if began_at:
             self._time(began_at)
-        if stream.waits or self._holding:
+        if stream.outbox.waits or self._holding:
             self._hold()
 
     def _time(self, began_at: float) -> None:
@@ -90,7 +90,7 @@ class Relay:
             self.timing.first_at = began_at
 
     def _hold(self) -> None:
-        waiting = self.stream.waiting
+        waiting = self.stream.outbox.waiting
         self._holding = waiting > 0
         self.timing.hold(perf_counter(), waiting)
 
@@ -214,6 +214,11 @@ class AttendedRelay(Relay):
         self._checks = checks
         self._is_judging = False
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, stream: ResponseStream) -> None:
+        super().begin(stream)
+        self._is_judging = False
+        self.judgements = []
 
     def on_body(self, data: bytes) -> None:
         super().on_body(data)

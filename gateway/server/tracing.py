@@ -109,12 +109,13 @@ class RequestSpan(Struct):
         return format(self.span.get_span_context().trace_id, "032x")
 
     @property
-    def header(self) -> str:
-        """`traceparent` for a provider (W3C Trace Context, section 3.2); empty where it is not to be told."""
+    def onward(self) -> list[tuple[str, str]]:
+        """`traceparent` for a provider (W3C Trace Context, section 3.2); none where it is not to be told."""
         if not self.is_forwarded:
-            return ""
+            return []
         context = self.span.get_span_context()
-        return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        told = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+        return [("traceparent", told)]
 
     def end(self, call: Call, now: float) -> None:
         from opentelemetry.trace import Status, StatusCode

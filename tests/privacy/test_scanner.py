@@ -18,7 +18,8 @@ from gateway.privacy.entities import ENTITIES, Entity
 from gateway.privacy.json_run import JsonRun, SniffRun, escape
 from gateway.privacy.plan import Action, Plan, plan_for
 from gateway.privacy.redact import answer_scan, in_answers
-from gateway.privacy.rules import Rule, Rules, compile_rules
+from gateway.privacy.rule import Rule
+from gateway.privacy.rules import Rules, compile_rules
 from gateway.privacy.scanner import Scan, TextRun, apply
 from gateway.privacy.search import Span, find, find_between
 from gateway.privacy.vault import Grammar, Vault
@@ -270,7 +271,8 @@ def test_a_private_key_that_never_ends_is_swallowed_to_the_end() -> None:
         ("see [PERSON_1", "[PERSON_1"),
         ("see [PERSON_1]", ""),
         ("see [PERSONAL", ""),
-        ("see [ERR", ""),
+        ("see [Err", ""),
+        ("see [ERR", "ERR"),  # a fiscal code begins with six capitals
         ("see [PERSON_1s", ""),
         ("a[i", ""),
         ("total 42", "42"),
@@ -324,7 +326,7 @@ def test_a_word_with_a_letter_that_folds_to_ascii_may_be_cut_there() -> None:
         run.feed(text[:cut])
         run.feed(text[cut:])
         run.flush()
-        assert [edit.text for edit in run.edits] == ["[TR]"], cut
+        assert [edit.text for edit in run.edits] == ["<TR>"], cut
 
 
 # --- law 8: work is linear --------------------------------------------------------------------------------
@@ -388,7 +390,7 @@ def test_twice_the_text_is_twice_the_work(unit: str, actions: Mapping[str, Actio
         run.flush()
         steps.append(counting.steps)
     assert steps[1] < 2.2 * steps[0] + 2000
-    assert steps[1] < 160 * 1600
+    assert steps[1] < 60 * 1600
 
 
 def test_the_law_catches_work_that_is_not_linear() -> None:

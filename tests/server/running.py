@@ -196,6 +196,12 @@ def asking(model: str, content: Any = "Hello", *, stream: bool = True, **more: A
     return json.dumps({"model": model, "stream": stream, "messages": [message], **more}).encode()
 
 
+def picture(size: int) -> list[dict[str, Any]]:
+    """Content that is long and takes no time, because nobody looks at it."""
+    url = "data:image/png;base64," + "A" * size
+    return [{"type": "image_url", "image_url": {"url": url}}]
+
+
 def saying(text: str, options: str = "") -> str:
     """The simulator's model that answers with a text."""
     return f"sim:script?text={quote(text)}&{options}".rstrip("&")

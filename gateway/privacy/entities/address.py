@@ -206,7 +206,7 @@ ADDRESS: tuple[Entity, ...] = (
         openings=_CAPITAL,
         before=r"[\w/.-]",
         after=r"[\w]",
-        sign=r"[0-9](?:(?<=[a-zßé.] .)|(?<=[a-zßé.], .))",
+        sign="[a-zßé.],? [0-9]",
         rule="street and number",
         aliases=("STREET_ADDRESS", "ADDRESS"),
     ),

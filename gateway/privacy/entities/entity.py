@@ -12,7 +12,8 @@ away: it is redacted from its opening to that pattern, or to the end. `keep` cou
 beginning of a match that stay. `sign` is a quick pattern that is found in every text with a match; without
 one, it is the openings. `words` are an even quicker sign: lower-case words (runs of ASCII letters) of
 which every text with a match holds at least one, in the match or in its cue. `within` is how far before a
-match that word may begin, of a row with a cue. `digit` says that every match holds an ASCII digit.
+match that word may begin, of a row with a cue. `prepare` loads what the check needs, so that no text has to
+wait for it. `digit` says that every match holds an ASCII digit.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Entity(Struct, frozen=True):
     longest: int
     openings: tuple[tuple[str, ...], ...]
     validate: Validator = whole
+    prepare: Callable[[], object] | None = None
     before: str = r"[A-Za-z0-9]"
     after: str = r"[A-Za-z0-9]"
     cue: str = ""

@@ -19,8 +19,14 @@ def compact(candidate: str) -> str:
 
 def prefixes(candidate: str) -> Iterator[tuple[int, str]]:
     """(length, letters and digits) of every prefix of whole groups, longest first."""
+    whole = len(candidate)
+    if candidate and candidate[-1].isascii() and candidate[-1].isalnum():
+        yield whole, compact(candidate)  # nearly always the one that counts
+    else:
+        whole += 1
     for end in reversed([m.start() for m in _GROUP_END.finditer(candidate)]):
-        yield end, compact(candidate[:end])
+        if end < whole:
+            yield end, compact(candidate[:end])
 
 
 def led_by(nouns: str, gap: int = 24) -> str:

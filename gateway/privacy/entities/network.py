@@ -117,7 +117,8 @@ NETWORK: tuple[Entity, ...] = (
         veto=r"[A-Za-z0-9_)\]]\[|[A-Za-z0-9_:>]:",
         before=r"[A-Za-z0-9_>]",
         after=r"[A-Za-z0-9:_]",
-        sign=":",
+        # Either some groups are left out or there are at least six.
+        sign=r":(?::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:)",
     ),
     Entity(
         name="IP_ADDRESS",

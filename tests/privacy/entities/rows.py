@@ -8,7 +8,7 @@ from functools import lru_cache
 from random import Random
 
 from gateway.privacy.entities import Entity
-from gateway.privacy.rules import Rule
+from gateway.privacy.rule import Rule
 from tests.privacy.entities.sampling import sample
 
 SEPARATORS = (" ", "\n", ", ", ". ", "", '"', ": ", "é ", "x", "7", "-", "]")

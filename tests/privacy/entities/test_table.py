@@ -12,8 +12,10 @@ import regex
 from msgspec.structs import replace
 
 from gateway.privacy.entities import ENTITIES, Entity
-from gateway.privacy.rules import Rule, combine, fold, spelling, word_places
+from gateway.privacy.rule import Rule, spelling
+from gateway.privacy.rules import combine, fold, word_places
 from gateway.privacy.search import find
+from gateway.privacy.shapes import shape
 from tests.privacy.entities import rows
 from tests.privacy.stand_in import STAND_IN
 
@@ -50,8 +52,21 @@ def _openings(entity: Entity) -> str | None:
 def _sign(entity: Entity) -> str | None:
     if entity.sign:
         for cue, core in rows.candidates(entity, SAMPLES):
-            if not re.search(entity.sign, cue + core):
+            if entity.validate(core) and not re.search(entity.sign, cue + core):
                 return "its sign is not in every match"
+    return None
+
+
+def _needles(entity: Entity) -> str | None:
+    known = Rule(entity, 0).needles
+    for cue, core in rows.candidates(entity, SAMPLES) if known.strings else ():
+        if not entity.validate(core) or not regex.match(entity.core, core):
+            continue
+        shapes = shape(core)
+        if not any(0 <= shapes.find(string) <= known.offset for string in known.strings):
+            return "the shape of a match has none of its needles"
+        if not any(string in shape(cue + core + "é") for string in known.strings):
+            return "what stands beside a match changes its shape"
     return None
 
 
@@ -102,7 +117,7 @@ def _longest(entity: Entity) -> str | None:
     return None
 
 
-CHECKS = (_pattern, _openings, _sign, _digit, _words, _script, _longest)
+CHECKS = (_pattern, _openings, _sign, _needles, _digit, _words, _script, _longest)
 
 
 @every_row
