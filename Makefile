@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint format check bench accuracy install uninstall lock clean
+.PHONY: help demo test lint format check bench accuracy fuzz soak install uninstall lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -37,6 +37,12 @@ bench: .venv/.dev ## Measure against other proxies on this machine
 
 accuracy: .venv/.dev ## Measure what is found in labelled text, beside Presidio if it is installed
 	$(BIN)/python -m benchmarks accuracy $(ARGS)
+
+fuzz: .venv/.dev ## Send 100,000 malformed or hostile requests: no crash, no hang, no bug, nothing sent on
+	$(BIN)/python -m benchmarks.fuzz $(ARGS)
+
+soak: .venv/.dev ## Ten minutes at 80 % load with failing clients and providers (ARGS="--minutes 60")
+	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc

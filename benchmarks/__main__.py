@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +31,7 @@ from benchmarks import (
 from benchmarks.candidates import CANDIDATES, BenchmarkFailed, program
 from benchmarks.results import Outcome, Run
 from benchmarks.scenarios import QUICK, SCENARIOS, Scenario
+from benchmarks.threats import speed
 from benchmarks.wires import FEWEST_EVENTS
 
 _EXAMPLES = """\
@@ -42,6 +43,7 @@ examples:
   python -m benchmarks --scenarios tokens --streams 400 --pace-ms 40
                                                    as many events a second, over four times the streams
   python -m benchmarks scan                        looking for personal data, against the goals
+  python -m benchmarks threats                     judging what a text wants of a model, against the goals
   python -m benchmarks guard                       a request's whole guard phase, against the goals
   python -m benchmarks output-guard                what rules on answers add to an event, against the goal
   python -m benchmarks micro                       the pure parts alone, in microseconds
@@ -62,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.what == "counts":
         return _counts(console, record=arguments.record)
     if arguments.what == "scan":
-        _scan(console)
+        _against_goals("Looking for personal data", scan.measure(), console)
+        return 0
+    if arguments.what == "threats":
+        _against_goals("Judging what a text wants of a model", speed.measure(), console)
         return 0
     if arguments.what == "guard":
         _guard(console)
@@ -107,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["proxies", "micro", "counts", "scan", "guard", "output-guard", "accuracy"],
+        choices=["proxies", "micro", "counts", "scan", "threats", "guard", "output-guard", "accuracy"],
         default="proxies",
     )
     parser.add_argument(
@@ -223,12 +228,12 @@ def _counts(console: Console, *, record: bool) -> int:
     return 1 if dearer else 0
 
 
-def _scan(console: Console) -> None:
-    table = Table("what", "which", title="Looking for personal data")
+def _against_goals(title: str, rows: Iterable[tuple[str, str, float, str]], console: Console) -> None:
+    table = Table("what", "which", title=title)
     table.add_column("µs", justify="right")
     table.add_column("goal", justify="right")
     with console.status("measuring") as status:
-        for what, which, took_us, goal in scan.measure():
+        for what, which, took_us, goal in rows:
             status.update(what)
             table.add_row(what, which, f"{took_us:,.1f}", goal)
     Console().print(table)

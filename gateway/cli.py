@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Sequence
 
 import uvloop
 
-from gateway import __version__, guard_command, keys_command, scan_command
+from gateway import __version__, audit_command, guard_command, keys_command, scan_command
 from gateway.config import Config, Proxies, explain, from_environment, load
 from gateway.errors import ConfigError
 
@@ -98,6 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     keys_command.add_arguments(keys)
 
+    audit = commands.add_parser("audit", help="look at an audit log")
+    audit_commands = audit.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    verify = audit_commands.add_parser("verify", help="is each line as it was written, and none missing?")
+    verify.add_argument("file", metavar="FILE", help="the log; the files it had before are read too")
+    verify.add_argument("--secret", metavar="SECRET", help="what keys it: env:NAME or file:PATH")
+    verify.set_defaults(run=audit_command.verify)
+
     show = commands.add_parser("demo", help="the gateway with an embedded provider, and what each side sees")
     show.add_argument("--serve", action="store_true", help="keep it running, for an SDK of yours")
     show.add_argument("--port", type=int, default=8080, help="where, with --serve (default: %(default)s)")
@@ -116,14 +122,13 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _supervise(arguments: argparse.Namespace) -> int:
-    from gateway.server import supervisor  # it takes a second, for which `scan` in a hook should not wait
-
-    logging.basicConfig(
-        level=logging.WARNING if arguments.quiet else logging.INFO, format="%(message)s", stream=sys.stderr
-    )
+    # They take a second, for which `scan` in a hook should not wait.
+    from gateway.server import logs, supervisor
 
     def read() -> Config:
-        return load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
+        config = load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
+        logs.setup(config.log, quiet=arguments.quiet)  # workers have what their supervisor has
+        return config
 
     def announce(config: Config, places: Sequence[str]) -> None:
         print(f"Sluice {__version__} listens on {' and '.join(places)}", file=sys.stderr)
@@ -134,7 +139,6 @@ def _supervise(arguments: argparse.Namespace) -> int:
         proxies=Proxies.from_environment(os.environ),
         announce=announce,
         check=["check", arguments.config] if arguments.config else [],
-        beside=lambda config: None,
     )
     try:
         return supervisor.run(service)

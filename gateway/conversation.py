@@ -25,13 +25,13 @@ Source = Literal["system", "user", "tool", "document"]
 class Sourced(NamedTuple):
     """A part of a request, with its place: a string, or a tree that is read as one text.
 
-    `defines` says that it is a tool's definition.
+    `aside` says that it is no part of the conversation: a tool's definition, metadata.
     """
 
     source: Source
     path: Path
     value: Any
-    defines: bool = False
+    aside: bool = False
 
 
 class ChatRequest(Struct):

@@ -7,7 +7,8 @@ whether another attempt may help. Messages say what was wrong and where; they ne
     SluiceError
     ├── InvalidRequest            400  the body, a header or a parameter is wrong
     │   ├── BodyTooLarge          413
-    │   └── NotFound              404  unknown path, provider or model
+    │   ├── NotFound              404  unknown path, provider or model
+    │   └── RequestTimeout        408  the body does not come to an end
     ├── AuthenticationFailed      401
     ├── PermissionDenied          403
     ├── PolicyViolation           400
@@ -85,6 +86,11 @@ class BodyTooLarge(InvalidRequest):
 class NotFound(InvalidRequest):
     status = 404
     type = "not_found_error"
+
+
+class RequestTimeout(InvalidRequest):
+    status = 408
+    type = "request_timeout"
 
 
 class AuthenticationFailed(SluiceError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,15 @@ import pytest
 from gateway import cli
 from tests.conftest import ROOT
 from tests.test_config import SMALLEST as FILE
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    root, ours = logging.getLogger(), logging.getLogger("sluice")
+    before = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:], root.level, ours.level = before
+    logging.captureWarnings(False)
 
 
 @pytest.fixture
@@ -34,10 +45,19 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     assert "sluice serve --config" in capsys.readouterr().out
 
 
+def test_help_on_serve_says_what_signals_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["serve", "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert all(f"  {name} " in said for name in ("HUP", "USR2"))
+
+
 def test_check_says_what_a_file_amounts_to(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["check", str(file)]) == 0
     said = capsys.readouterr().out
     assert "http://127.0.0.1:8080" in said
+    assert "One worker a core" in said
     assert "sk-test" not in said
 
 

@@ -26,6 +26,7 @@ ENV = {
     "ACME_SECRET": "s",
     "ANTHROPIC_API_KEY": "k",
     "SLUICE_SECRET": "s",
+    "SLUICE_AUDIT_SECRET": "s",
     "AZURE_OPENAI_API_KEY": "k",
     "OPENAI_API_KEY": "sk-provider-secret",
     "OPENAI_API_KEY_2": "sk-second-provider-secret",

@@ -89,7 +89,9 @@ async def test_shown_commands_print_what_is_shown(code: str, url: str, tmp_path:
 def test_configuration_files_load(code: str, tmp_path: Path) -> None:
     path = tmp_path / "sluice.toml"
     path.write_text(code)
-    env = {"OPENAI_API_KEY": "sk-test", "SLUICE_REDIS": "redis://localhost:6379/0", "HOME": str(tmp_path)}
+    names = ("OPENAI_API_KEY", "OPENAI_API_KEY_2", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY")
+    env = dict.fromkeys(names, "sk-test")
+    env |= {"SLUICE_REDIS": "redis://localhost:6379/0", "HOME": str(tmp_path)}
     assert config.load(path, env).providers
 
 

@@ -22,7 +22,7 @@ from gateway.errors import PolicyViolation, ProviderTimeout
 from gateway.guard.policy import Policy
 from gateway.privacy.redact import answer_scan
 from gateway.server.protection import protection
-from gateway.stream import ResponseStream, lanes, listened, response
+from gateway.stream import ResponseStream, lanes, listened, outbox, response
 from gateway.stream.outbox import Outbox
 from gateway.stream.response import Hold
 from tests import test_leaks
@@ -362,6 +362,31 @@ def test_an_answer_that_is_too_long_to_judge_is_not_let_go(monkeypatch: pytest.M
     watched = stream_of("openai_chat", "openai_chat", "nothing", watched=True)
     b"".join(prefixes(watched, answer("openai_chat")))
     assert watched.error is None
+
+
+def test_an_answer_that_is_too_much_to_keep_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MOST_KEPT_BYTES", 999)
+    for client in ("openai_chat", "anthropic"):
+        stream = stream_of("openai_chat", client, "answer")
+        assert b"".join(prefixes(stream, answer("openai_chat"))) == b""
+        assert isinstance(stream.error, PolicyViolation)
+
+
+@pytest.mark.parametrize("hold", ["end", "answer"])
+@pytest.mark.parametrize("client", ["openai_chat", "anthropic"])
+def test_where_a_model_reads_too_the_verdict_comes_when_it_has_read_all(client: str, hold: Hold) -> None:
+    writes = answer("openai_chat")
+    plain = b"".join(prefixes(stream_of("openai_chat", client), writes))
+    scan = answer_scan(test_leaks.vault(), BLOCKED)
+    provider, other = DIALECTS["openai_chat"], DIALECTS[client]
+    stream = ResponseStream(scan, provider, other, HEAD, model=lambda entity: "redact", hold=hold)
+    out = b"".join(prefixes(stream, writes))
+    assert not stream.is_said
+    while wanted := stream.wanted():
+        out += b"".join(stream.answered(ticket, []) for ticket, _ in wanted)
+    assert stream.is_said
+    assert not is_finished(client, out)
+    assert out + stream.judged() == plain
 
 
 def test_a_whole_answer_said_in_another_dialect_is_refused_whole() -> None:

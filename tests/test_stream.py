@@ -220,7 +220,7 @@ def test_a_clean_recorded_stream_is_byte_equal_at_any_cut(folder: Path) -> None:
             assert sorted(out.split(b"\n\n")) == sorted(data.split(b"\n\n"))
             assert lanes(out) == lanes(data)
             assert len(lanes(data)) > 1
-            assert stream.held > OVERTAKE_AFTER
+            assert stream.outbox.held > OVERTAKE_AFTER
 
 
 @needs_shared

@@ -1,7 +1,7 @@
 """How to tell which rows may match in a text full of digits: by patterns, by strings, or by its tokens.
 
 Most rows that need no keyword are a certain arrangement of digits and capitals. In the shape of a text (a 0
-for every digit, an A for every capital) that is a few fixed strings, and its tokens come again and again.
+for every digit, an A for every capital) that is a few fixed strings; tokens of shapes come again and again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Measure the way of training on text that was kept out of it.
 
-    python -m benchmarks.threats.evaluate --data PATH [--channel user|document] [--folds 5] [--sources]
+    python -m benchmarks.threats.evaluate --data PATH [--channel user|document] [--sources]
 
 Cuts the data by cluster; what is measured was never trained on. `--sources` leaves out every attack of one
 source in turn, and reads the threshold from harmless text that was kept out too. Made examples are only ever
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
+from benchmarks.threats import phrases
 from benchmarks.threats.train import (
     MADE,
     PLANTED,
@@ -29,11 +30,15 @@ from benchmarks.threats.train import (
     made,
     of_kind,
     planted,
+    readings_of,
     train,
 )
 from gateway.guard import model
+from gateway.guard.threats import THRESHOLDS
 
 RATES = (0.01, 0.005, 0.003, 0.001)
+FOLDS = 5
+LONGEST_DISGUISED = 300
 FAMILIES = ("CyberSecEval prompt_injection", "deepset", "jailbreak_llms", "garak/", "authored evasive")
 
 
@@ -56,19 +61,33 @@ def table(name: str, scores: Any, attack: Any) -> str:
     return f"{name:34} {int(attack.sum()):5} {int((~attack).sum()):5}  " + "  ".join(cells)
 
 
-def folds(records: Sequence[Record], name: str, count: int) -> dict[int, float]:
-    """A score for every record that was not made, from a model that did not see its cluster."""
+def folds(
+    records: Sequence[Record], name: str, count: int = FOLDS
+) -> tuple[dict[int, float], dict[str, dict[int, float]]]:
+    """A score for every record that was not made, from a model that did not see its cluster; and for some
+    attacks, one for each disguise.
+    """
     settings = SETTINGS[name]
     chosen = of_kind(records, settings)
     bank = Bank(records)
     fold = np.array([-1 if records[i].source == MADE else fold_of(records[i].cluster, count) for i in chosen])
     scores: dict[int, float] = {}
+    disguised: dict[str, dict[int, float]] = {kind: {} for kind in phrases.DISGUISES}
     for number in track(range(count), f"Folds, {name}"):
         channel = train(records, bank, chosen[fold != number], settings)
         for i in chosen[fold == number]:
-            if records[i].source != PLANTED:
-                scores[int(i)] = score(records[i], channel)
-    return scores
+            if records[i].source == PLANTED:
+                continue
+            scores[int(i)] = score(records[i], channel)
+            if (
+                records[i].attack
+                and "obf" not in records[i].tags
+                and len(records[i].text) < LONGEST_DISGUISED
+            ):
+                for kind, disguise in phrases.DISGUISES.items():
+                    hidden = readings_of(disguise(records[i].text))
+                    disguised[kind][int(i)] = max(model.judge(each, channel).score for each in hidden)
+    return scores, disguised
 
 
 def left_out(records: Sequence[Record], name: str) -> list[tuple[str, Any, Any]]:
@@ -84,7 +103,7 @@ def left_out(records: Sequence[Record], name: str) -> list[tuple[str, Any, Any]]
                 and (
                     family in records[i].source
                     if records[i].attack and records[i].source != PLANTED
-                    else fold_of(records[i].cluster, 5) == 0
+                    else fold_of(records[i].cluster, FOLDS) == 0
                 )
                 for i in chosen
             ]
@@ -107,14 +126,13 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--channel", choices=model.CHANNELS, action="append")
-    parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--sources", action="store_true")
     arguments = parser.parse_args()
     records = load(arguments.data)
     records += planted(records) + made()
     print(f"{'':34} {'pos':>5} {'neg':>5}  " + "  ".join(f"at {rate:.1%} false   " for rate in RATES))
     for name in arguments.channel or model.CHANNELS:
-        scores = folds(records, name, arguments.folds)
+        scores, disguised = folds(records, name)
         groups: dict[str, list[int]] = defaultdict(list)
         for i in scores:
             if records[i].kind != "system":
@@ -141,6 +159,14 @@ def main() -> None:
                     f"  {tag}: {len(own)}, above {np.mean(np.array(own) > threshold):.3f}, "
                     f"at 0.1% {np.mean(np.array(own) > blocked):.3f}"
                 )
+        for kind, found in disguised.items():
+            plain = np.mean([scores[i] > threshold for i in found])
+            share = np.mean([value > threshold for value in found.values()]) / plain
+            print(f"  {kind}: {share:.2f} of what is seen in plain, of {len(found)}")
+        limits = THRESHOLDS["user" if name == "user" else "document"]
+        for label, chosen in (("harmless", ~attack), ("attacks", attack)):
+            flagged, refused = (values[chosen] >= limits.flag), (values[chosen] >= limits.block)
+            print(f"  {label}: {flagged.mean():.4f} flagged or blocked, {refused.mean():.4f} blocked")
         if arguments.sources and name == "user":
             results = left_out(records, name)
             for family, own_scores, own_attack in results:

@@ -12,7 +12,7 @@ import base64
 import codecs
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -82,22 +82,24 @@ def _disturb(text: str, choose: random.Random) -> str:
 
 
 _LEET = str.maketrans("aeiost", "431057")
-_DISGUISES = (
-    lambda text: base64.b64encode(text.encode()).decode(),
-    lambda text: text.encode().hex(),
-    lambda text: codecs.encode(text, "rot13"),
-    lambda text: text[::-1],
-    lambda text: "   ".join(" ".join(word) for word in text.split()),
-    lambda text: "-".join(text),
-    lambda text: text.lower().translate(_LEET),
-    lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
-    lambda text: "\u200b".join(text),
-    lambda text: "".join(chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else each for each in text),
-)
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "hex": lambda text: text.encode().hex(),
+    "rot13": lambda text: codecs.encode(text, "rot13"),
+    "reversed": lambda text: text[::-1],
+    "spelled": lambda text: "   ".join(" ".join(word) for word in text.split()),
+    "hyphens": lambda text: "-".join(text),
+    "leet": lambda text: text.lower().translate(_LEET),
+    "percent": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
+    "zero-width": lambda text: "\u200b".join(text),
+    "full width": lambda text: "".join(
+        chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else each for each in text
+    ),
+}
 
 
 def _disguised(text: str, choose: random.Random) -> str:
-    hidden = choose.choice(_DISGUISES)(text)
+    hidden = choose.choice(list(DISGUISES.values()))(text)
     lead = choose.choice(("", "", "Decode this: ", "What does this say? ", "Read it and go on: "))
     return lead + hidden
 

@@ -20,6 +20,7 @@ import hashlib
 import json
 import random
 import warnings
+from array import array
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +34,7 @@ from sklearn.neural_network import MLPClassifier
 
 from benchmarks.threats import phrases
 from gateway.guard import model
-from gateway.guard.normalise import views, words
+from gateway.guard.normalise import views
 from gateway.guard.threats import Piece, pieces
 
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
@@ -53,13 +54,16 @@ class Settings(NamedTuple):
 
 
 SETTINGS = {
-    "user": Settings(("user", "system"), 40, 4.0, 0.3, 0.2, 1.0),
+    "user": Settings(("user", "system"), 24, 2.0, 0.3, 0.2, 1.0),
     "document": Settings(("tool", "document", "system"), 16, 2.0, 0.3, 0.3, 1.0),
 }
+KEPT = 44_000  # Entries of a table: the two make a file below 150 kB.
+CLUSTERS = 2  # What stands in fewer clusters than this says nothing about the next one.
 HIDDEN = 4
 NETWORKS = 3
 INNER = 4  # Folds that give the layer what the table says of unseen text.
 MADE = "made for this project"
+MADE_CLUSTERS = 3000
 PLANTED = "made for this project, in a harmless text of the data"
 
 
@@ -73,13 +77,13 @@ class Record(NamedTuple):
     readings: tuple[model.Reading, ...]
 
 
-def _readings(text: str) -> tuple[model.Reading, ...]:
+def readings_of(text: str) -> tuple[model.Reading, ...]:
     """As the detector reads it: every piece, and every other reading of a piece."""
     found = []
     for piece in pieces(Piece(text, 0, len(text), True, "", 0)):
         reading = model.read(piece.text)
         found.append(reading)
-        for view in views(piece.text, reading.folded, words(reading.folded.text)):
+        for view in views(piece.text, reading.folded, reading.known):
             found += [model.read(part.text) for part in pieces(Piece(view.text, 0, 0, False, "", 1))]
     return tuple(found)
 
@@ -102,13 +106,13 @@ def load(path: Path) -> list[Record]:
                 row["source"],
                 cluster,
                 tags,
-                _readings(row["text"]),
+                readings_of(row["text"]),
             )
         )
     return records
 
 
-def made(seed: int = 1, prompts: int = 6000, documents: int = 3000) -> list[Record]:
+def made(seed: int = 1, prompts: int = 7500, documents: int = 3000) -> list[Record]:
     """The examples of the generator, as records."""
     choose = random.Random(seed)
     rows = list(phrases.user_examples(seed, prompts))
@@ -120,7 +124,7 @@ def made(seed: int = 1, prompts: int = 6000, documents: int = 3000) -> list[Reco
         rows.append(hijack._replace(text=text))
     unique = {row.text: row for row in rows}
     return [
-        Record(row.text, row.attack, row.source, MADE, f"made-{number}", (), _readings(row.text))
+        Record(row.text, row.attack, row.source, MADE, f"made-{number}", (), readings_of(row.text))
         for number, row in enumerate(track(list(unique.values()), "Making"))
     ]
 
@@ -134,7 +138,7 @@ def planted(records: Sequence[Record], seed: int = 9) -> list[Record]:
     for carrier, hijack in track(list(zip(carriers, hijacks, strict=True)), "Planting"):
         text = phrases.plant(hijack.text, carrier.text, choose)
         found.append(
-            carrier._replace(text=text, attack=True, source=PLANTED, tags=(), readings=_readings(text))
+            carrier._replace(text=text, attack=True, source=PLANTED, tags=(), readings=readings_of(text))
         )
     return found
 
@@ -166,6 +170,24 @@ class Bank:
             self.spans.append(spans)
         ones = np.ones(len(rows), dtype=np.float32)
         self.words = sparse.csr_matrix((ones, (rows, columns)), shape=(at, model.SLOTS))
+        owners = np.repeat(np.arange(len(records)), [sum(b - a for a, b in spans) for spans in self.spans])
+        place = sparse.csr_matrix((np.ones(at, dtype=np.float32), (owners, np.arange(at))))
+        self._slots = (place @ self.words).tocsr()
+        self._slots.data[:] = 1
+        # Made examples share their sentences, so many of them count as one.
+        groups = [
+            f"made-{fold_of(record.text, MADE_CLUSTERS)}" if record.source == MADE else record.cluster
+            for record in records
+        ]
+        self._cluster = np.unique(groups, return_inverse=True)[1]
+
+    def common(self, chosen: Any) -> Any:
+        """The slots that stand in at least `CLUSTERS` clusters of the chosen records."""
+        rows = sparse.csr_matrix(
+            (np.ones(len(chosen), dtype=np.float32), (self._cluster[chosen], np.arange(len(chosen))))
+        )
+        found = (rows @ self._slots[chosen]).tocsr()
+        return np.flatnonzero(np.bincount(found.indices, minlength=model.SLOTS) >= CLUSTERS)
 
     def windows(self, chosen: Iterable[int], size: int) -> tuple[Any, Any]:
         starts, ends, owners = [], [], []
@@ -190,11 +212,15 @@ class Bank:
 
 def train_table(
     bank: Bank, chosen: Any, attack: Any, weight: Any, settings: Settings, rounds: int = 3
-) -> tuple[list[int], float]:
-    """The table in units, and the unit."""
+) -> tuple[array[int], float]:
+    """The table in units, and the unit. Only the heaviest entries are kept; the table is wide, so that what
+    was never seen nearly always falls on nothing.
+    """
     found, owners = bank.windows(chosen, settings.size)
+    columns = bank.common(chosen)
+    found = found[:, columns].tocsr()
     score = None
-    coefficients = np.zeros(model.SLOTS)
+    coefficients = np.zeros(len(columns))
     for _ in range(rounds):
         keep = np.ones(len(owners), bool)
         if score is not None:
@@ -214,25 +240,29 @@ def train_table(
         )
         coefficients = fitted.coef_[0]
         score = found @ coefficients + fitted.intercept_[0]
-    unit = float(np.quantile(np.abs(coefficients[coefficients != 0]), 0.9995)) / 127
-    return np.clip(np.rint(coefficients / unit), -127, 127).astype(int).tolist(), unit
+    weights = np.sort(np.abs(coefficients))[::-1][:KEPT]
+    unit = float(np.quantile(weights, 0.9995)) / 127
+    entries = np.clip(np.rint(coefficients / unit), -127, 127).astype(np.int8)
+    table = np.zeros(model.SLOTS, np.int8)
+    table[columns] = np.where(np.abs(coefficients) >= weights[-1], entries, 0)
+    return array("b", table.tobytes()), unit
 
 
 # --- the layer -------------------------------------------------------------------------------------
 
 
-def seen(records: Sequence[Record], chosen: Iterable[int], table: list[int], unit: float) -> tuple[Any, Any]:
+def seen(records: Sequence[Record], chosen: Iterable[int], table: array[int], unit: float) -> tuple[Any, Any]:
     """What the layer is shown of each reading, and whose reading it is."""
     rows, owners = [], []
     for number in chosen:
         for reading in records[number].readings:
-            rows.append(model.inputs(reading, table, unit)[0])
+            rows.append(model.inputs(reading, table, unit))
             owners.append(number)
     return np.array(rows, dtype=np.float32), np.array(owners)
 
 
 def train_layer(
-    rows: Any, owners: Any, attack: Any, weight: Any, settings: Settings, table: list[int], unit: float
+    rows: Any, owners: Any, attack: Any, weight: Any, settings: Settings, table: array[int], unit: float
 ) -> model.Channel:
     lead = rows[:, 1] + rows[:, 3]
     order = np.lexsort((-lead, owners))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from gateway.config.guards import Guard
 from gateway.config.loopback import is_loopback
+from gateway.config.observability import Audit, Log, Metrics, Traces
 from gateway.config.reading import decode, from_environment, load
 from gateway.config.routes import Cache, CircuitBreaker, Retries, Route
 from gateway.config.secret import Secret
@@ -19,11 +20,14 @@ from gateway.config.tables import Config, Key, Model, Provider, Server, State, T
 from gateway.providers.proxies import Proxies
 
 __all__ = [
+    "Audit",
     "Cache",
     "CircuitBreaker",
     "Config",
     "Guard",
     "Key",
+    "Log",
+    "Metrics",
     "Model",
     "Provider",
     "Proxies",
@@ -33,6 +37,7 @@ __all__ = [
     "Server",
     "State",
     "Timeouts",
+    "Traces",
     "decode",
     "explain",
     "from_environment",

@@ -8,21 +8,15 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from gateway.config.routes import CircuitBreaker, Seconds
 from gateway.config.secret import Secret
+from gateway.errors import ConfigError
 from gateway.guard.checks import Decision
 from gateway.guard.policy import Policy
 from gateway.guard.topics import Subject
+from gateway.privacy import custom
 
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-
-
-class Breaking(Struct, frozen=True, forbid_unknown_fields=True):
-    """After so many `failures` within `window_s` nothing is asked for `rest_s`."""
-
-    failures: Annotated[int, Meta(ge=1, le=1000)] = 5
-    window_s: Seconds = 30.0
-    rest_s: Seconds = 30.0
 
 
 class Guard(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,8 +24,9 @@ class Guard(Struct, frozen=True, forbid_unknown_fields=True):
 
     `labels` say what is done about a classifier's label from `threshold` on. `classes` are those of an ONNX
     model in the order of its scores, which are `logits` or `probabilities`; without a `tokenizer` it must
-    take texts. `fail` is what happens when it cannot judge: `closed` blocks, `open` lets pass, counted and
-    logged. `secret` goes with each call, in `secret_header`; behind Bearer if that is Authorization.
+    take texts. `fail` is what happens when it cannot judge, or when `breaker` gives it a rest: `closed`
+    blocks, `open` lets pass, counted and logged. `secret` goes with each call, in `secret_header`; behind
+    Bearer if that is Authorization.
     """
 
     name: str
@@ -49,7 +44,7 @@ class Guard(Struct, frozen=True, forbid_unknown_fields=True):
     send_raw: bool = False
     secret: Secret | None = None
     secret_header: str = "Authorization"
-    breaker: Breaking = Breaking()
+    breaker: CircuitBreaker = CircuitBreaker()
 
     @property
     def is_remote(self) -> bool:
@@ -97,6 +92,11 @@ def mistakes_of_topics(policy: Policy) -> Iterator[tuple[str, str]]:
                 yield f"{place}.name", "must be letters, digits, hyphens and underscores, at most 64"
             if not topic.words and not topic.patterns:
                 yield place, "finds nothing: give it words or patterns"
+            for number, pattern in enumerate(topic.patterns):
+                try:
+                    custom.tame(topic.name, pattern)
+                except ConfigError as error:
+                    yield f"{place}.patterns[{number}]", error.message
             if not 1 <= topic.threshold <= len(topic.words) + len(topic.patterns):
                 yield (
                     f"{place}.threshold",

@@ -18,13 +18,13 @@ from gateway.access.limits import Limits
 from gateway.access.prices import Price
 from gateway.config.guards import Guard, mistakes_of_guard, mistakes_of_topics, unknown_guards
 from gateway.config.loopback import is_loopback
+from gateway.config.observability import Audit, Log, Metrics, Traces, mistakes_of_traces
 from gateway.config.routes import Cache, CircuitBreaker, Retries, Route, mistakes_of_routes
 from gateway.config.tables import Config, Key, Model, Provider, Server, State, Timeouts
 from gateway.errors import ConfigError
 from gateway.guard.limits import SourceLimits, Threats, ToolLimits
 from gateway.guard.policy import Policy
 from gateway.guard.rules import RULES, TALK
-from gateway.guard.topics import Matcher
 from gateway.privacy import custom
 from gateway.privacy.entities import UnknownEntity, resolve
 from gateway.privacy.model import meaning
@@ -99,6 +99,10 @@ _TABLES = {
     "[policies.threats]": Threats,
     "[policies.tools]": ToolLimits,
     "[model]": Model,
+    "[metrics]": Metrics,
+    "[log]": Log,
+    "[traces]": Traces,
+    "[audit]": Audit,
     "[[guards]]": Guard,
 }
 
@@ -175,6 +179,8 @@ def mistakes(config: Config) -> Iterator[_Mistake]:
             yield f"policies[{at}].detection", f"{policy.detection} needs a model: add a [model] table"
     if config.model is not None:
         yield from _mistakes_of_model(config.model)
+    if config.traces is not None:
+        yield from mistakes_of_traces(config.traces)
     for at, guard in enumerate(config.guards):
         if not _NAME.fullmatch(guard.name):
             yield f"guards[{at}].name", _A_NAME
@@ -236,7 +242,6 @@ def _mistakes_of_policy(policy: Policy) -> Iterator[_Mistake]:
     try:
         custom.rows(policy.deny, policy.patterns)
         custom.allowed(policy.allow, policy.allow_patterns)
-        Matcher(policy.topics, custom.tame)
     except ConfigError as error:
         yield error.param or "patterns", error.message
 

@@ -30,7 +30,7 @@ class Retries(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CircuitBreaker(Struct, frozen=True, forbid_unknown_fields=True):
-    """A provider whose failures outnumber its answers by so many within `window_s` gets none for `rest_s`."""
+    """Who fails so many times more than it answers within `window_s` is asked nothing for `rest_s`."""
 
     failures: Annotated[int, Meta(ge=1, le=1_000_000)] = 10
     window_s: Seconds = 30.0

@@ -21,6 +21,8 @@ def _explained(config: Config) -> Iterator[str]:
     server = config.server
     place = f"[{server.host}]" if ":" in server.host else server.host
     yield f"Listens on http://{place}:{server.port}; an OpenAI SDK takes base_url http://{place}:{server.port}/v1"
+    number = f"{server.workers} worker(s)" if server.workers else "One worker a core"
+    yield f"{number}; told to stop, they finish what is under way within {server.drain_s:g} s"
     yield ""
     yield "Providers"
     for at, each in enumerate(config.providers):
@@ -37,6 +39,17 @@ def _explained(config: Config) -> Iterator[str]:
             yield f"    key: none{theirs}"
         if each.base_url.startswith("http:") and not is_loopback(urlsplit(each.base_url).hostname or ""):
             yield "    NOT ENCRYPTED: the way to this provider is plain http"
+    if config.guards:
+        yield ""
+        yield "Guards"
+    for guard in config.guards:
+        yield f"  {guard.name}: {guard.url or guard.path}, on {guard.on}; fails {guard.fail}"
+        if guard.fail == "open":
+            yield "    FAILS OPEN: what it cannot judge is let through"
+        if guard.send_raw and guard.is_remote:
+            yield "    SEES EVERYTHING: personal data and secrets are not taken out of what it is sent"
+        if guard.url.startswith("http:") and not is_loopback(urlsplit(guard.url).hostname or ""):
+            yield "    NOT ENCRYPTED: the way to this guard is plain http"
     if config.routes:
         yield ""
         yield "Routes"
@@ -74,6 +87,7 @@ def _explained(config: Config) -> Iterator[str]:
         yield "Policies"
     for policy in config.policies:
         yield from _policy(policy)
+    yield from _seen(config)
 
 
 def _limits(key: Key) -> str:
@@ -118,3 +132,25 @@ def _policy(policy: Policy) -> Iterator[str]:
         yield "    MONITORS THREATS ONLY: no attack is refused."
     elif policy.threats.on_error == "allow":
         yield "    FAILS OPEN: what the threat detector fails on goes on unjudged."
+
+
+def _seen(config: Config) -> Iterator[str]:
+    if (metrics := config.metrics) is not None:
+        yield ""
+        yield f"Metrics on http://{metrics.host}:{metrics.port}/metrics"
+        if not is_loopback(metrics.host):
+            yield "  whoever reaches that port reads the names of keys and providers, and how much they do"
+    if config.traces is not None:
+        told = (
+            "and tells providers of the trace"
+            if config.traces.forward
+            else "and tells providers nothing of it"
+        )
+        yield f"Traces go to {config.traces.endpoint}, {told}"
+    if config.audit is not None:
+        keyed = (
+            "HMAC with a secret"
+            if config.audit.secret
+            else "plain hashes, which whoever writes the file can make anew"
+        )
+        yield f"Audit log in {config.audit.path}, chained by {keyed}"

@@ -12,6 +12,7 @@ from gateway.access.budget import Budget
 from gateway.access.limits import Limits
 from gateway.access.prices import Price
 from gateway.config.guards import Guard
+from gateway.config.observability import Audit, Log, Metrics, Port, Traces
 from gateway.config.routes import Cache, CircuitBreaker, Retries, Route
 from gateway.config.secret import Secret
 from gateway.guard.policy import Policy
@@ -45,7 +46,7 @@ class Server(Table, frozen=True):
     """
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    port: Port = 8080
     workers: Annotated[int, Meta(ge=0, le=1024)] = 0
     header_prefix: str = "X-Sluice"
     cors_origins: list[str] = []
@@ -151,3 +152,7 @@ class Config(Table, frozen=True):
     policies: list[Policy] = []
     model: Model | None = None
     guards: list[Guard] = []
+    metrics: Metrics | None = None
+    log: Log = Log()
+    traces: Traces | None = None
+    audit: Audit | None = None

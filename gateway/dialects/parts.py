@@ -33,11 +33,11 @@ def leaves(node: Any, source: Source, path: Path, trees: AbstractSet[str] = froz
             left += [(value, (*path, index)) for index, value in reversed([*enumerate(node)])]
 
 
-def rest(body: dict[str, Any], known: Collection[str], source: Source = "document") -> Iterator[Sourced]:
+def rest(body: dict[str, Any], known: Collection[str]) -> Iterator[Sourced]:
     """The fields that are none of those, each in one part: names, metadata, what nobody here has heard of."""
     for key, value in body.items():
         if key not in known and isinstance(value, str | dict | list):
-            yield Sourced(source, (key,), value)
+            yield Sourced("document", (key,), value, aside=True)
 
 
 def definitions(body: dict[str, Any], *fields: str) -> Iterator[Sourced]:
@@ -45,7 +45,7 @@ def definitions(body: dict[str, Any], *fields: str) -> Iterator[Sourced]:
     for field in fields:
         if isinstance(items := body.get(field), list):
             for index, item in enumerate(items):
-                yield Sourced("document", (field, index), item, defines=True)
+                yield Sourced("document", (field, index), item, aside=True)
 
 
 def dicts(items: Any) -> Iterator[tuple[int, dict[str, Any]]]:

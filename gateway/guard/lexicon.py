@@ -152,11 +152,12 @@ def _trie(stems: list[str]) -> str:
 _STEM = re.compile(_trie(list(_STEMS)))
 
 
+_OTHER_SCRIPT = re.compile("[^\x00-\x7f]+")
+
+
 def anglicise(folded: str) -> str:
     """Stems of other scripts replaced by the English name of what they mean, set apart by spaces."""
-    return " ".join(
-        [
-            part if part.isascii() else _STEM.sub(lambda match: f" {_STEMS[match[0]]} ", part)
-            for part in folded.split(" ")
-        ]
+    return _OTHER_SCRIPT.sub(
+        lambda run: _STEM.sub(lambda match: f" {_STEMS[match[0]]} ", run[0]),
+        folded,
     )

@@ -9,103 +9,137 @@ Refuses to know about thresholds and verdicts.
 from __future__ import annotations
 
 import math
-import re
 import struct
 from array import array
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, compress
 from operator import add, itemgetter, mul, sub, xor
 from typing import NamedTuple
-from zlib import crc32
+from zlib import compress as deflate
+from zlib import crc32, decompressobj
+from zlib import error as ZlibError
 
 from gateway.errors import ConfigError
 from gateway.guard.lexicon import FOREIGN, MEANINGS, WORDS, anglicise
 from gateway.guard.normalise import Folded, fold, word_pattern, words
 from gateway.guard.rules import BLANK, LITERAL, NEAR, RULES
 
-MAGIC = b"sluice-threats-1"
+MAGIC = b"sluice-threats-2"
 CHANNELS = ("user", "document")  # What a person writes, and what a tool or a document says.
-SLOTS = 1 << 16
+SLOTS = 1 << 20
 WINDOWS = (6, 16, 40)  # Words: a phrase, a sentence, a paragraph.
 SHAPES = 10  # Inputs that say how the text looks, after those of the windows and the whole.
 INPUTS = len(WINDOWS) + 2 + SHAPES + len(RULES) + len(MEANINGS)
 
 _MASK = SLOTS - 1
 _DENSE = len(WINDOWS) + 2 + SHAPES
+_FIRST_MEANING = _DENSE + len(RULES) - ord("A")  # The input of a letter, less its code.
+_BLANK = ord(BLANK)
 _LETTER = {word: chr(ord("A") + number) for word, number in WORDS.items()}
-_MEANT = re.compile(r"[^.]")
-_CODE = re.compile(r"[{}()=;<>\[\]_]")
+_CODE = "{}()=;<>[]_"
 _REACH = 12  # Words between two meanings that may still belong together: a sentence.
 
 
-class Reading(NamedTuple):
-    """A text made ready: its words (foreign ones by the English name of their meaning), a letter of meaning
-    each.
+class Word(NamedTuple):
+    """What is known of a word, by sight: the word (a foreign one by the English name of its meaning), the
+    letter of its meaning, and the places of the table of it, of it after a word that is skipped, and of its
+    first letters.
     """
 
+    known: str
+    letter: str
+    own: int
+    after: int
+    stem: int
+
+
+class Reading(NamedTuple):
+    """A text made ready: its words, what is known of each, a letter of meaning each."""
+
     folded: Folded
-    known: list[str]
+    known: Sequence[str]
     meanings: str
+    own: Sequence[int]
+    after: Sequence[int]
+    stems: Sequence[int]
+
+
+def _place(text: str) -> int:
+    return crc32(text.encode("utf-8", "surrogatepass")) & _MASK
+
+
+class _Words(dict[str, Word]):
+    """What is known of each word, found out when it is first met. What is kept does not grow with what is
+    sent.
+    """
+
+    def __missing__(self, found: str) -> Word:
+        known = FOREIGN.get(found, found)
+        # A stem: a plural, a slip near the end, a cousin in another language.
+        word = Word(
+            known, _LETTER.get(found, BLANK), _place(known), _place(">" + known), _place("^" + known[:5])
+        )
+        if len(found) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[found] = word
+        return word
+
+
+_LONGEST_KEPT = 24
+_MOST_KEPT = 1 << 15
+_WORDS = _Words()
 
 
 def read(text: str) -> Reading:
     folded = fold(text)
     found = words(folded.text if folded.text.isascii() else anglicise(folded.text))
-    return Reading(
-        folded,
-        [FOREIGN.get(word, word) for word in found],
-        "".join([_LETTER.get(word, BLANK) for word in found]),
-    )
+    if not found:
+        return Reading(folded, (), "", (), (), ())
+    known, letters, own, after, stems = zip(*map(_WORDS.__getitem__, found), strict=True)
+    return Reading(folded, known, "".join(letters), own, after, stems)
 
 
-class _Places(dict[str, int]):
-    """The place of the table that a word has, or its first letters, found out when it is first met."""
-
-    def __init__(self, mark: str, letters: int) -> None:
-        self.mark, self.letters = mark, letters
-
-    def __missing__(self, word: str) -> int:
-        place = crc32((self.mark + word[: self.letters]).encode("utf-8", "surrogatepass")) & _MASK
-        if len(word) <= _KEPT:
-            if len(self) >= SLOTS:
-                self.clear()
-            self[word] = place
-        return place
-
-
-_KEPT = 24  # Letters: what is kept must not grow with what is sent.
-_PLACES = _Places("", 1 << 20)
-_AFTER = _Places(">", 1 << 20)
-_STEMS = _Places("^", 5)  # A stem, a plural, a slip near the end, a cousin in another language.
-
-
-def _word_slots(reading: Reading) -> tuple[list[int], ...]:
+def _word_slots(reading: Reading) -> tuple[Sequence[int], ...]:
     """The places of each word, of its first letters, of it after the word before it, and after the one before
     that.
     """
-    own = list(map(_PLACES.__getitem__, reading.known))
-    before = [place >> 3 for place in own]
+    before = [place >> 3 for place in reading.own]
     return (
-        own,
-        list(map(_STEMS.__getitem__, reading.known)),
-        list(map(xor, [7, *before], own)),
-        list(map(xor, [7, 7, *before], map(_AFTER.__getitem__, reading.known))),
+        reading.own,
+        reading.stems,
+        list(map(xor, [7, *before], reading.own)),
+        list(map(xor, [7, 7, *before], reading.after)),
     )
 
 
-def _meaning_slots(meanings: str) -> list[tuple[int, int]]:
-    """(word, place of the table): each meaning with the one before it, and with the two before it."""
+class _MeaningSlots(dict[int, tuple[int, int]]):
+    """The places of a meaning with the one before it, and with the two before it."""
+
+    def __missing__(self, key: int) -> tuple[int, int]:
+        far, c, b, a = key & 1, key >> 1 & 63, key >> 7 & 63, key >> 13
+        found = self[key] = (
+            (b * 64 + c) * 2654435761 + far * 40503 >> 7 & _MASK,
+            ((a * 64 + b) * 64 + c) * 2246822519 >> 9 & _MASK,
+        )
+        return found
+
+
+_MEANING_SLOTS = _MeaningSlots()  # At most two entries for every three meanings.
+
+
+def _meaning_slots(meanings: str) -> list[tuple[int, tuple[int, int]]]:
+    """(word, places of the table) of each meaning, with those before it that are near."""
     found = []
     last = -_REACH - 1
-    a = b = 0
-    for match in _MEANT.finditer(meanings):
-        place = match.start()
-        c = ord(match[0]) - 64
+    before = 0
+    codes = meanings.encode()
+    for place in compress(range(len(codes)), map(_BLANK.__ne__, codes)):
         if place - last > _REACH:
-            a = b = 0
-        found.append((place, (b * 64 + c) * 2654435761 + (place - last > 3) * 40503 >> 7 & _MASK))
-        found.append((place, ((a * 64 + b) * 64 + c) * 2246822519 >> 9 & _MASK))
-        a, b, last = b, c, place
+            before = 0
+        before = (before << 6 | codes[place] - 64) & 0x3FFFF
+        found.append((place, _MEANING_SLOTS[before << 1 | (place - last > 3)]))
+        last = place
     return found
 
 
@@ -114,8 +148,8 @@ def slots(reading: Reading) -> list[list[int]]:
     those before.
     """
     places = list(map(list, zip(*_word_slots(reading), strict=True)))
-    for place, slot in _meaning_slots(reading.meanings):
-        places[place].append(slot)
+    for place, pair in _meaning_slots(reading.meanings):
+        places[place] += pair
     return places
 
 
@@ -125,21 +159,24 @@ def gains(reading: Reading, table: Sequence[int]) -> list[int]:
         return [sum(map(table.__getitem__, places)) for places in slots(reading)]
     own, stems, pairs, skips = (itemgetter(*places)(table) for places in _word_slots(reading))
     found = list(map(add, map(add, own, stems), map(add, pairs, skips)))
-    for place, slot in _meaning_slots(reading.meanings):
-        found[place] += table[slot]
+    for place, (pair, triple) in _meaning_slots(reading.meanings):
+        found[place] += table[pair] + table[triple]
     return found
 
 
-def hits(reading: Reading) -> list[int]:
-    """The numbers of the rules that are met somewhere."""
+def hits(reading: Reading, start: int, end: int) -> list[int]:
+    """The numbers of the rules that are met: paths between these words, and what is written one way only
+    anywhere.
+    """
     met = []
-    present = frozenset(reading.meanings)
+    meanings = reading.meanings[start:end]
+    present = frozenset(meanings)
     for number, rule in enumerate(NEAR):
         for sign in rule.signs:
             if present.isdisjoint(sign):
                 break
         else:
-            if rule.pattern.search(reading.meanings):
+            if rule.pattern.search(meanings):
                 met.append(number)
     plain = reading.folded.text
     seen = set()
@@ -161,17 +198,18 @@ def hits(reading: Reading) -> list[int]:
 
 def _signs() -> tuple[dict[str, list[tuple[int, str, frozenset[str]]]], dict[str, list[tuple[int, str]]]]:
     """The strings of the literal rules, by the longest whole word in each (and all of its whole words), or
-    else by its rarest character: a text without those need not be searched.
+    else by its rarest character: a text without those need not be searched. The first and
+    the last word of a string may be parts of words, unless the others are in every text.
     """
     keyed: dict[str, list[tuple[int, str, frozenset[str]]]] = {}
     marked: dict[str, list[tuple[int, str]]] = {}
     for number, rule in enumerate(LITERAL, len(NEAR)):
         for string in sorted(rule.signs[0]):
-            whole = [FOREIGN.get(word, word) for word in words(string)]
-            whole = (
-                whole[string[0].isalnum() : len(whole) - string[-1].isalnum()]
-                or whole[: len(whole) - string[-1].isalnum()]
-            )
+            every = [FOREIGN.get(word, word) for word in words(string)]
+            behind = every[: len(every) - string[-1].isalnum()]
+            whole = behind[string[0].isalnum() :] or behind
+            if every and _SMALL.issuperset(whole):
+                whole = every if len(every) > 1 else []
             if whole:
                 keyed.setdefault(max(whole, key=len), []).append((number, string, frozenset(whole)))
             else:
@@ -179,6 +217,7 @@ def _signs() -> tuple[dict[str, list[tuple[int, str, frozenset[str]]]], dict[str
     return keyed, marked
 
 
+_SMALL = frozenset("the to in for you are this that with and all an is a of on".split())
 _COMMONEST = " etaoinsrhldcumfpgwybvkxjqz.,-'\":/=#)(_0123456789*;?[]<>!+|"[::-1]
 _KEYED, _MARKED = _signs()
 
@@ -192,7 +231,7 @@ def shape(reading: Reading) -> list[float]:
         math.log1p(count),
         min(sum(map(text.count, "\"`'")) / length, 0.1) * 20,
         min(text.count("?"), 5) / 2,
-        min(len(_CODE.findall(text)) / length, 0.2) * 10,
+        min(sum(map(text.count, _CODE)) / length, 0.2) * 10,
         min(text.count("\n") / length, 0.05) * 20,
         0.0 if text.isascii() else min(len(text.encode("utf-8", "surrogatepass")) / length - 1, 2.0),
         (count - reading.meanings.count(BLANK)) / (count or 1) * 3,
@@ -215,50 +254,65 @@ class Channel(NamedTuple):
     out_bias: float
 
 
-class Judged(NamedTuple):
-    """`inputs` are what the layer saw; `start` and `end` the strongest stretch, in words."""
+class Seen(NamedTuple):
+    """What the layer sees: some numbers, and which of the other inputs are 1. `met` are the numbers of the
+    rules. `strongest` is where the table speaks most for an attack, `around` where rules were looked for: the
+    first word and the one behind the last.
+    """
 
-    score: float
-    inputs: list[float]
+    dense: list[float]
+    flags: list[int]
     met: list[int]
-    start: int
-    end: int
+    strongest: tuple[int, int]
+    around: tuple[int, int]
 
 
-def _table_inputs(sums: Sequence[int], unit: float) -> list[float]:
-    count = len(sums) - 1
-    strongest = [max(map(sub, sums[width:], sums)) if count > width else sums[-1] for width in WINDOWS]
-    total = sums[-1]
-    return [value * unit for value in (*strongest, total / math.sqrt(count + 1), total * 4 / (count + 5))]
+class Judged(NamedTuple):
+    score: float
+    seen: Seen
 
 
-def inputs(reading: Reading, table: Sequence[int], unit: float) -> tuple[list[float], list[int], list[int]]:
-    """What the layer looks at; the rules met; the running sum of the table over the words."""
+def see(reading: Reading, table: Sequence[int], unit: float) -> Seen:
     sums = [0, *accumulate(gains(reading, table))]
-    met = hits(reading)
-    flags = [0.0] * (len(RULES) + len(MEANINGS))
-    for number in met:
-        flags[number] = 1.0
-    for letter in set(reading.meanings):
-        if letter != BLANK:
-            flags[len(RULES) + ord(letter) - ord("A")] = 1.0
-    return [*_table_inputs(sums, unit), *shape(reading), *flags], met, sums
+    count = len(reading.known)
+    total = sums[-1]
+    best, starts = [], []
+    for width in WINDOWS:
+        gained = list(map(sub, sums[width:], sums)) if count > width else [total]
+        best.append(max(gained))
+        starts.append(gained.index(best[-1]))
+    # Of a page of words only those around the strongest: a path through the others would be met by chance.
+    start = max(0, starts[-1] - _REACH)
+    end = min(count, starts[-1] + WINDOWS[-1] + _REACH)
+    met = hits(reading, start, end)
+    meanings = [_FIRST_MEANING + code for code in set(reading.meanings.encode()) if code != _BLANK]
+    flags = [_DENSE + number for number in met] + sorted(meanings)
+    spoken = (*best, total / math.sqrt(count + 1), total * 4 / (count + 5))
+    numbers = [*(each * unit for each in spoken), *shape(reading)]
+    sentence = (starts[1], min(count, starts[1] + WINDOWS[1]))
+    return Seen(numbers, flags, met, sentence, (start, end))
+
+
+def inputs(reading: Reading, table: Sequence[int], unit: float) -> list[float]:
+    """All that the layer sees, as one row."""
+    seen = see(reading, table, unit)
+    row = [*seen.dense, *[0.0] * (INPUTS - _DENSE)]
+    for number in seen.flags:
+        row[number] = 1.0
+    return row
 
 
 def judge(reading: Reading, channel: Channel) -> Judged:
-    given, met, sums = inputs(reading, channel.table, channel.unit)
-    active = [number for number, value in enumerate(given) if value or number < _DENSE]
-    values = [min(max(given[number], channel.low[number]), channel.high[number]) for number in active]
-    columns = zip(*[channel.rows[number] for number in active], strict=True)
+    seen = see(reading, channel.table, channel.unit)
+    values = list(map(min, map(max, seen.dense, channel.low), channel.high))
+    columns = zip(*channel.rows[:_DENSE], strict=True)
+    flagged = map(sum, zip(*[channel.rows[number] for number in seen.flags], channel.bias, strict=True))
     total = channel.out_bias
-    for bias, column, out in zip(channel.bias, columns, channel.out, strict=True):
-        have = bias + sum(map(mul, values, column))
+    for flags, column, out in zip(flagged, columns, channel.out, strict=True):
+        have = flags + sum(map(mul, values, column))
         if have > 0:
             total += have * out
-    width = min(WINDOWS[1], len(sums) - 1)
-    stretches = list(map(sub, sums[width:], sums))
-    start = stretches.index(max(stretches))
-    return Judged(1 / (1 + math.exp(-max(-60.0, min(60.0, total)))), given, met, start, start + width)
+    return Judged(1 / (1 + math.exp(-max(-60.0, min(60.0, total)))), seen)
 
 
 def word_spans(reading: Reading) -> list[tuple[int, int]]:
@@ -269,34 +323,45 @@ def word_spans(reading: Reading) -> list[tuple[int, int]]:
 
 # --- the file of weights ---------------------------------------------------------------------------
 
-_HEAD = struct.Struct("<fHH")
+_HEAD = struct.Struct("<fHHI")  # Unit, inputs, width of the layer, entries of the table.
+_MOST_BYTES = 1 << 20
+_FAR = 255  # A gap of this or more is written as that many, and the rest.
 
 
 def encode(channels: Sequence[Channel]) -> bytes:
-    data = [MAGIC]
+    """The table as the gaps between its entries and the entries, the layer in half precision, deflated."""
+    data = []
     for channel in channels:
-        data.append(_HEAD.pack(channel.unit, len(channel.rows), len(channel.bias)))
-        data.append(array("b", channel.table).tobytes())
+        gaps, entries = bytearray(), array("b")
+        last = -1
+        for place, entry in enumerate(channel.table):
+            if entry:
+                far, near = divmod(place - last - 1, _FAR)
+                gaps += bytes([_FAR] * far + [near])
+                entries.append(entry)
+                last = place
+        data.append(_HEAD.pack(channel.unit, len(channel.rows), len(channel.bias), len(entries)))
+        data += [bytes(gaps), entries.tobytes()]
         weights = [weight for row in channel.rows for weight in row]
         data.append(struct.pack(f"<{len(weights)}e", *weights))
         numbers = [*channel.low, *channel.high, *channel.bias, *channel.out, channel.out_bias]
         data.append(struct.pack(f"<{len(numbers)}f", *numbers))
-    return b"".join(data)
+    return MAGIC + deflate(b"".join(data), 9)
 
 
 def decode(data: bytes) -> tuple[Channel, ...]:
     """Raises ConfigError if the weights are not those of this version of the rules and meanings."""
     if not data.startswith(MAGIC):
         raise ConfigError("these are not threat weights of this version")
-    channels = []
-    at = len(MAGIC)
     try:
+        data = decompressobj().decompress(data[len(MAGIC) :], _MOST_BYTES)
+        channels = []
+        at = 0
         for _ in CHANNELS:
-            unit, size, width = _HEAD.unpack_from(data, at)
+            unit, size, width, count = _HEAD.unpack_from(data, at)
             if size != INPUTS:
                 raise ConfigError(f"the threat weights are for {size} inputs, not {INPUTS}: train them again")
-            table = array("b", data[at + _HEAD.size : at + _HEAD.size + SLOTS]).tolist()
-            at += _HEAD.size + SLOTS
+            table, at = _table(data, at + _HEAD.size, count)
             weights = struct.unpack_from(f"<{size * width}e", data, at)
             at += size * width * 2
             numbers = struct.unpack_from(f"<{2 * size + 2 * width + 1}f", data, at)
@@ -305,6 +370,22 @@ def decode(data: bytes) -> tuple[Channel, ...]:
             low, high = numbers[:size], numbers[size : size * 2]
             bias, out = numbers[size * 2 : size * 2 + width], numbers[size * 2 + width : -1]
             channels.append(Channel(table, unit, low, high, rows, bias, out, numbers[-1]))
-    except struct.error:
+    except (struct.error, ZlibError, IndexError):
         raise ConfigError("the threat weights are cut off") from None
     return tuple(channels)
+
+
+def _table(data: bytes, at: int, count: int) -> tuple[array[int], int]:
+    """A table of `count` entries, and where it ends."""
+    places: list[int] = []
+    place = -1
+    while len(places) < count:
+        gap = data[at]
+        place += gap if gap == _FAR else gap + 1
+        if gap < _FAR:
+            places.append(place)
+        at += 1
+    table = array("b", bytes(SLOTS))
+    for place, entry in zip(places, array("b", data[at : at + count]), strict=False):
+        table[place] = entry
+    return table, at + count

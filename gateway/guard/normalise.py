@@ -19,7 +19,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, repeat
+from itertools import repeat
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -40,7 +40,7 @@ _LOOKALIKES = dict(
         strict=True,
     )
 )
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+_UNPLAIN = re.compile(r"[^\t-\r\x1c-~]+")  # Whatever folding does more to than make it lower case.
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _REGIONAL_A = 0x1F1E6  # REGIONAL INDICATOR SYMBOL LETTER A: two make a flag, many make a sentence.
 
@@ -78,14 +78,23 @@ class Folded(NamedTuple):
 
     def spans(self, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """Where these ranges of the folded text stand in the original."""
-        if self.original.isascii() and len(self.text) == len(self.original):
-            return list(ranges)
         if not self.text:
             return [(0, len(self.original)) for _ in ranges]
-        ends = list(accumulate(len(_FOLDING[ord(character)]) for character in self.original))
-        return [
-            (bisect_right(ends, start), bisect_right(ends, max(start, end - 1)) + 1) for start, end in ranges
-        ]
+        # After each character that does not fold to one: where the folded text is, and where the original.
+        folded, original = [0], [0]
+        for run in _UNPLAIN.finditer(self.original):
+            at = folded[-1] + run.start() - original[-1]
+            for place, character in enumerate(run[0], run.start() + 1):
+                at += len(_FOLDING[ord(character)])
+                folded.append(at)
+                original.append(place)
+
+        def place_of(at: int) -> int:
+            last = bisect_right(folded, at) - 1
+            place = original[last] + at - folded[last]
+            return min(place, original[last + 1] - 1) if last + 1 < len(original) else place
+
+        return [(place_of(start), place_of(max(start, end - 1)) + 1) for start, end in ranges]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where the characters `start` to `end` of the folded text stand in the original."""
@@ -94,15 +103,15 @@ class Folded(NamedTuple):
 
 def fold(text: str) -> Folded:
     """Lower case, compatibility forms and look-alikes made plain, accents and invisible characters gone."""
-    if text.isascii() and not _CONTROLS.search(text):
-        return Folded(text.lower(), text)
-    return Folded(text.translate(_FOLDING), text)
+    return Folded(_UNPLAIN.sub(lambda run: run[0].translate(_FOLDING), text).lower(), text)
 
 
 # Scripts written without spaces: each character is a word (Thai, Lao, Khmer, Burmese, kana, Han, Hangul).
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
-_ANY_WORD = re.compile(rf"[a-z0-9]+(?:'[a-z]+)?|[{_UNSPACED}]|(?:[^\W_{_UNSPACED}]|[\u0900-\u0dff])+")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z][a-z0-9]*)*")
+_ANY_WORD = re.compile(rf"{_ASCII_WORD.pattern}|[{_UNSPACED}]|(?:[^\W_{_UNSPACED}]|[\u0900-\u0dff])+")
+_APOSTROPHE = re.compile("'(?<=[a-z0-9]')(?=[a-z])")
+_SPACED = {code: chr(code) if chr(code).isalnum() else " " for code in range(128)} | {0: "'"}
 
 
 def word_pattern(folded: str) -> re.Pattern[str]:
@@ -111,7 +120,12 @@ def word_pattern(folded: str) -> re.Pattern[str]:
 
 
 def words(folded: str) -> list[str]:
-    return word_pattern(folded).findall(folded)
+    """What `word_pattern` finds; for ASCII without a step per character."""
+    if not folded.isascii():
+        return _ANY_WORD.findall(folded)
+    if "'" in folded:
+        folded = _APOSTROPHE.sub("\0", folded)
+    return folded.translate(_SPACED).split()
 
 
 # --- other readings --------------------------------------------------------------------------------
@@ -143,6 +157,10 @@ _SPELLED = re.compile(
     r"(?<![^\W_])[^\W_](?:(?:[ \t]{1,3}|[-_.*~+|/,][ ]?)[^\W_](?![^\W_])){3,}(?:[ \t]{2,})?"
     r"(?:[^\W_](?:(?:[ \t]|[-_.*~+|/,])[^\W_](?![^\W_]))*(?:[ \t]{1,4}|(?=\W|$)))*"
 )
+_GAP = re.compile(r"(?<=\S)([-_.*~+|/,]) \1(?=\S)")  # i-t- -i-s
+_MARKED = re.compile(r"(?<![^\W_])[^\W_][-_.*~+|/,][^\W_][-_.*~+|/,]")
+_SEPARATED = re.compile(r"(?<=[^\W_])[-_.*~+|/,](?=[^\W_](?![^\W_]))")
+_SINGLY = re.compile(r"(?<=\S)[ \t](?=\S(?:\s|$))")
 _ASSIGNED = re.compile(r"[=:]\s{0,3}(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')")
 _TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
@@ -161,27 +179,48 @@ _MORSE_LETTERS = dict(
 )  # fmt: skip
 
 # Words that say a text is English, or German; turned round they say that it is turned round.
-_COMMON = (
-    "the and you your are that this with for all what from have not ignore forget previous above "
-    "instructions system prompt rules reveal print tell now must password und der die das ist nicht"
-).split()
-_LEET_SIGNS = frozenset(_COMMON) - {"das", "ist"} | frozenset(
+_COMMON = frozenset(
     (
-        "everything anything instructions instruction directions respond reveal prompts password secret "
-        "please answer question questions write never always without before after other would could "
-        "should about there their which were was will then them they been only said like make just over "
-        "also into some more every act pretend mode model assistant safety filters limits restrictions "
-        "guidelines unfiltered developer disregard override "
+        "the and you your are that this with for all what from have not ignore forget previous above "
+        "instructions system prompt rules reveal print tell now must password und der die das ist nicht "
+        "everything anything instruction directions respond prompts secret please answer question questions "
+        "write never always without before after other would could should about there their which were was "
+        "will then them they been only said like make just over also into some more every act pretend mode "
+        "model assistant safety filters limits restrictions guidelines unfiltered developer disregard "
+        "override can how who why when where does did has had but out any new one two his she her him our "
+        "get give show say want need know think help work time people information following text word words "
+        "sentence list first last next start begin follow order orders task tasks translate explain "
+        "describe create provide repeat story poem code data file user chat message email name true hello "
+        "great good well done stop wait instead again because between through against during while under "
+        "still being made way use ein eine einen einem einer alle alles bitte schreibe sage sagen antworte "
+        "vergiss vergesse ignoriere vorherigen vorangehenden anweisungen befehle aufgaben aufgabe jetzt nur "
+        "wie wer wo warum auf von den dem ich mir mich dein deine deinen gib neue passwort frage kannst "
+        "sind wird haben auch noch aber oder wenn dass sich sie wir ihr kein keine mehr sehr gut gute heute "
+        "morgen leute nach zum zur beim"
+    ).split()
+)
+_ROMANCE = frozenset(
+    (
+        "les des que qui pour dans est une vous votre vos avec pas sur tous toutes ignorez oubliez mot "
+        "passe quel  quelle nous sont comment los las una para con por todo todas olvida ignora cual como "
+        "tus sin dame dime  che sono tutte tutto dimentica qual quale tua uma nao sua seu todos esqueca "
+        "senha voce isso mas"
     ).split()
 )
 _LONG = re.compile(r"[a-z]{18,}")
-_KNOWN = re.compile("|".join(sorted(_LEET_SIGNS, key=len, reverse=True)))
-_ROTATED = frozenset(codecs.encode(word, "rot13") for word in _LEET_SIGNS)
-_REVERSED = frozenset(word[::-1] for word in _LEET_SIGNS) - {"won", "saw", "era", "ton", "mood"}
+_KNOWN = re.compile("|".join(sorted((word for word in _COMMON if len(word) > 2), key=len, reverse=True)))
+_DIRECT = _COMMON | _ROMANCE
+_ROTATED = frozenset(codecs.encode(word, "rot13") for word in _DIRECT) - _DIRECT - {"fur", "bar", "ure"}
+_REAL = (
+    "saw won era ton mood nor red run nie eis ned med rim eid evil pots pets trap tub deen rot toor tim sol "
+    "sal sel sed aus"
+)
+_REVERSED = frozenset(word[::-1] for word in _DIRECT if len(word) > 2) - _DIRECT - set(_REAL.split())
 _ATBASH = str.maketrans("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba")
 _MIRRORED = frozenset(word.translate(_ATBASH) for word in _COMMON)
 
 
+_SHORT = 400
 _JOINING = (" + ", "+b", "+ b", "concat", "combin", "together", "join")
 
 
@@ -207,7 +246,8 @@ def _base64(run: str) -> str:
         text = _printable(base64.b64decode(compact[: len(compact) - (len(compact) % 4 == 1)] + "=="))
     except binascii.Error:
         return ""
-    return text if text.isascii() or sum(map(str.isalpha, text)) * 2 > len(text) else ""
+    letters = sum(character.isalpha() or character > "\u02ff" for character in text)
+    return text if text.isascii() or letters * 2 > len(text) else ""
 
 
 def _base32(run: str) -> str:
@@ -253,17 +293,15 @@ def _morse(run: str) -> str:
 
 def _spelled(run: str) -> str:
     """Letters joined to words: the wider gap is the one between words."""
-    if re.search(r"[^\W_][-_.*~+|/,][^\W_]", run):
-        joined = re.sub(r"(?<=[^\W_])[-_.*~+|/,](?=[^\W_](?:[^\w]|$))", "", run)
-        return _LONG.sub(lambda match: _KNOWN.sub(r" \g<0> ", match[0]), joined)
-    joined = re.sub(r"(?<=\S)[ \t](?=\S)", "", run)
+    joined = _GAP.sub(" ", run)
+    joined = _SEPARATED.sub("", joined) if _MARKED.search(joined) else _SINGLY.sub("", joined)
     return _LONG.sub(lambda match: _KNOWN.sub(r" \g<0> ", match[0]), joined)
 
 
 def _leet_word(word: str) -> str:
     """Digits read as the letters they look like; a 1 is an l where that makes a word we know, else an i."""
     other = word.translate(_LEET)
-    return other if other in _LEET_SIGNS else word.translate(_LEET_TO_I)
+    return other if other in _COMMON else word.translate(_LEET_TO_I)
 
 
 def _leet_token(match: re.Match[str]) -> str:
@@ -283,7 +321,9 @@ def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
         yield from _invisible(text)
         return
     if max(lengths) >= 12:
-        yield from _runs("base64", _BASE64, _base64, text)
+        runs = [run for run in text.split() if len(run) > 15]
+        if any(_base64(match[0]) for run in runs for match in _BASE64.finditer(run)):
+            yield from _runs("base64", _BASE64, _base64, text)
         long = [word for word in found if len(word) > 15]
         if any(not word.strip("abcdefghijklmnopqrstuvwxyz234567") for word in long):
             yield from _runs("base32", _BASE32, _base32, text)
@@ -310,20 +350,26 @@ def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
 def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) -> Iterator[View]:
     """Readings of the letters themselves: spelled out, as digits, rotated, mirrored, from the end, joined."""
     plain = folded.text
-    if b"\x01\x01\x01\x01" in lengths:
-        runs = list(_SPELLED.finditer(plain))
-        for match, span in zip(runs, folded.spans([match.span() for match in runs]), strict=True):
-            yield View("spelled", *span, _spelled(match[0]))
+    if b"\x01\x01\x01\x01" in lengths and (runs := [match.span() for match in _SPELLED.finditer(plain)]):
+        whole = (runs[0][0], runs[-1][1])
+        if 2 * sum(end - start for start, end in runs) >= whole[1] - whole[0]:
+            runs = [whole]  # What stands between them is one letter, or a mark.
+        for (start, end), span in zip(runs, folded.spans(runs), strict=True):
+            yield View("spelled", *span, _spelled(plain[start:end]))
     seen = frozenset(found)
     marked = [word for word in seen if not word.isalpha()]
     mixed = [word for word in marked if word.isalnum() and not (word.isnumeric() or word[:-2].isalpha())]
-    if mixed and any(_leet_word(word) in _LEET_SIGNS for word in mixed):
+    if mixed and any(_leet_word(word) in _COMMON for word in mixed):
         yield View("leet", 0, len(text), _TOKEN.sub(_leet_token, plain))
     if marked and (b"\x02\x02\x02\x02" in lengths or b"\x03\x03\x03" in lengths):
         yield from _runs("decimal", _DECIMAL, _decimal, text)
-    if len(_ROTATED & seen) > 1 and len(_ROTATED & seen) * 12 > len(seen) ** 0.5:
+    common = len(_DIRECT & seen)
+    rotated = len(_ROTATED & seen)
+    if rotated > common or (rotated > 1 and rotated * 12 > len(seen) ** 0.5):
         yield View("rot13", 0, len(text), codecs.encode(plain, "rot13"))
-    if len(_REVERSED & seen) > 1:
+    turned = len(_REVERSED & seen)
+    strange = not common and len(plain) < _SHORT and not plain.isascii()  # No words to know it by.
+    if turned > common or (turned > 1 and turned * 3 > common) or strange:
         yield View("reversed", 0, len(text), plain[::-1])
     if len(_MIRRORED & seen) > 1:
         yield View("atbash", 0, len(text), plain.translate(_ATBASH))

@@ -57,7 +57,7 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     "code_assistant": {
         "all": {
             "request": {"IP_ADDRESS": "allow", "MAC_ADDRESS": "allow"},
-            "threats": {"rules": {"exfiltration.shell": "flag"}},
+            "threats": {"rules": {"exfiltration.shell": "flag", "model*": "flag"}},
         },
         "strict": {"request": {"secret": "block"}, "threats": {"rules": {"exfiltration.shell": "block"}}},
         "permissive": {"request": {"EMAIL_ADDRESS": "flag", "PHONE_NUMBER": "flag", "COORDINATES": "flag"}},

@@ -5,8 +5,9 @@ A tree is read as one text, its keys with it. JSON is read as what it says: `\\u
 of one source that follow each other are read together too, because a model reads them so: an order may be
 cut anywhere between two parts.
 
-A tool's definition speaks of sending, paying and deleting by nature, and orders the model about. So it is
-refused for what refuses a user's words, and only flagged for what refuses a document.
+A tool's definition speaks of sending, paying and deleting by nature, and orders the model about; metadata is
+names and numbers. So what stands aside of the conversation is refused for what refuses a user's words, and
+only flagged for what refuses a document.
 """
 
 from __future__ import annotations
@@ -48,27 +49,35 @@ class Passage(NamedTuple):
 def passages(parts: Iterable[Sourced], classify: Classify, names: AbstractSet[str]) -> Iterator[Passage]:
     """What is to be judged. `names` are the dialect's own keys, which say nothing."""
     run: list[Passage] = []
-    for source, path, value, defines in parts:
+    for part in parts:
+        source, path, value, aside = part
         if run and run[0].source != source:
             yield from seams(run)
             run = []
-        if isinstance(value, str):
-            text = "" if classify(path, value) == "keep" else value
-        else:
-            text = "\n".join(_said(value, path, classify, names))
-        if not text or text.isspace():
+        text = text_of(part, classify, names)
+        if not text:
             continue
-        plain = unescaped(text)
-        if defines:
-            yield Passage("user", path, plain, False)
-            yield Passage(source, path, plain, False, mild=True)
+        if aside:
+            yield Passage("user", path, text, False)
+            yield Passage(source, path, text, False, mild=True)
         elif not isinstance(value, str):
-            yield Passage(source, path, plain, False)
+            yield Passage(source, path, text, False)
         else:
-            run.append(Passage(source, path, plain, plain is text))
+            run.append(Passage(source, path, text, text is value))
             if len(text) >= _SHORTEST:
                 yield run[-1]
     yield from seams(run)
+
+
+def text_of(part: Sourced, classify: Classify, names: AbstractSet[str]) -> str:
+    """What a part says; empty for bytes, ids and the like."""
+    if not isinstance(part.value, str):
+        text = "\n".join(_said(part.value, part.path, classify, names))
+    elif classify(part.path, part.value) == "keep":
+        return ""
+    else:
+        text = part.value
+    return "" if text.isspace() else unescaped(text)
 
 
 def _said(root: Any, at: Path, classify: Classify, names: AbstractSet[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from gateway.guard import model
-from gateway.guard.normalise import views, words
+from gateway.guard.normalise import views
 from gateway.guard.rules import LITERAL, RULES, TALK, ThreatType
 
 Source = Literal["system", "user", "tool", "document"]
@@ -40,7 +40,7 @@ class Thresholds(Struct, frozen=True):
 
 # Fixed on development data (docs/threats.md says how); a policy may hand in others.
 THRESHOLDS: Mapping[Source, Thresholds] = {
-    "system": Thresholds(flag=0.9, block=NEVER),
+    "system": Thresholds(flag=0.985, block=NEVER),
     "user": Thresholds(flag=0.7, block=0.985),
     "tool": Thresholds(flag=0.85, block=0.985),
     "document": Thresholds(flag=0.85, block=0.985),
@@ -157,8 +157,7 @@ class Judging:
                     yield False
 
     def _readings(self, piece: Piece, reading: model.Reading) -> Iterator[Piece]:
-        found = words(reading.folded.text) if reading.folded.text.isascii() is False else reading.known
-        for view in views(piece.text, reading.folded, found):
+        for view in views(piece.text, reading.folded, reading.known):
             if len(view.text) > self._budget or (view.kind == piece.kind and view.kind in _ONCE):
                 continue
             self._budget -= len(view.text)
@@ -237,7 +236,7 @@ def pieces(whole: Piece) -> Iterator[Piece]:
 def _findings(piece: Piece, reading: model.Reading, judged: model.Judged) -> list[Finding]:
     """The rules met in a piece that scored, and the strongest stretch; in another reading, its whole run."""
     confidence = round(judged.score, 4)
-    rules = [RULES[number] for number in judged.met if RULES[number].id not in TALK]
+    rules = [RULES[number] for number in judged.seen.met if RULES[number].id not in TALK]
     counts = [rule.threat_type for rule in rules]
     kind: ThreatType = max(sorted(set(counts)), key=counts.count, default="prompt_injection")
     suffix = f".{piece.kind}" if piece.kind else ""
@@ -252,7 +251,7 @@ def _findings(piece: Piece, reading: model.Reading, judged: model.Judged) -> lis
     def of_words(start: int, end: int) -> tuple[int, int]:
         return (spans[start][0], spans[end - 1][1]) if spans and end > start else whole
 
-    stretch = of_words(judged.start, judged.end)
+    stretch = of_words(*judged.seen.strongest)
     named: list[tuple[str, ThreatType]] = [("model", kind), *((rule.id, rule.threat_type) for rule in rules)]
     ranges = [stretch]
     for rule in rules:
@@ -260,7 +259,7 @@ def _findings(piece: Piece, reading: model.Reading, judged: model.Judged) -> lis
             match = rule.pattern.search(reading.folded.text)
             ranges.append(match.span() if match else stretch)
         else:
-            match = rule.pattern.search(reading.meanings)
+            match = rule.pattern.search(reading.meanings, *judged.seen.around)
             ranges.append(of_words(*match.span()) if match else stretch)
     return [
         Finding(name, piece.start + start, piece.start + end, confidence, threat_type)

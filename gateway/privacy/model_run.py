@@ -156,6 +156,7 @@ class ModelRun:
             value = text[start:end] if self._nature == "text" else decoded(text[start:end])
             edits.append(Edit(base + start, base + end, scan.replace(entity, value)))
             scan.redacted += 1
+            scan.hidden[entity.name] += 1
         return edits
 
 

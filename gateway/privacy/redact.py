@@ -35,8 +35,31 @@ from gateway.privacy.walk import Classify, strings, texts_of, walk
 
 __all__ = ["Classify", "answer_scan", "redact_request", "restore_body"]
 
-# How often an entity, by name, met an action. An allowed one is not counted.
-Findings = Counter[tuple[str, Action]]
+_MOST_PLACES = 100
+
+
+class Place(NamedTuple):
+    """Where in a request something was hidden: `at` as a client writes it, offsets within that string.
+
+    `entity` is empty where it cannot be told: inside JSON, where what was put in was escaped.
+    """
+
+    entity: str
+    at: str
+    start: int
+    end: int
+
+
+class Findings(Counter[tuple[str, Action]]):
+    """How often an entity, by name, met an action; an allowed one is not counted.
+
+    `places` are those of the first so many that were hidden.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: list[Place] = []
+
 
 # The last events of some streams repeat the texts of the whole answer, four times over.
 _MOST_REPEATED = 64
@@ -140,7 +163,8 @@ def _redact(
     changed: list[tuple[str, Nature, str]] | None = None,
 ) -> Findings:
     """One walk over the body. Texts in `spoilt` get no stand-ins; `changed` collects what became of texts."""
-    found: Findings = Counter()
+    found = Findings()
+    hidden_as: dict[str, str] = {}
     here: Path = ()
     stand_ins = True
 
@@ -154,7 +178,9 @@ def _redact(
                 f"policy_violation: the policy refuses {entity.name}, found in {place}", param=place
             )
         found[entity.name, action] += 1
-        return vault.hide(entity, value, stand_ins)
+        made = vault.hide(entity, value, stand_ins)
+        hidden_as[made] = entity.name
+        return made
 
     scan = Scan(plan_for(policy.acting, None), hide)
 
@@ -180,6 +206,10 @@ def _redact(
         if not edits:
             return text
         made = apply(text, edits)
+        if len(found.places) < _MOST_PLACES:
+            place = written(path, names)
+            found.places += [Place(hidden_as.get(e.text, ""), place, e.start, e.end) for e in edits]
+            del found.places[_MOST_PLACES:]
         if changed is not None:
             changed.append((text, nature, made))
         return made

@@ -18,6 +18,7 @@ blocked ends everything: no run of its scan decides anything from there on.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from string import ascii_lowercase
 from typing import Any, NamedTuple
@@ -79,14 +80,16 @@ class Scan:
 
     `replace` names what takes a match's place. With a vault, placeholders are restored; without one they
     are text like any other, and a secret without a near end is taken whole, so that it can be hidden.
-    `flagged` counts by entity name what was seen and left alone. Once `blocked` is set no run of this scan
-    decides anything more, and what is undecided must not be shown. The counts are for metrics. `made` is what
-    became of whole texts, by nature, left context and text, for those that an answer repeats.
+    `flagged` counts by entity name what was seen and left alone, `hidden` what was replaced. Once `blocked`
+    is set no run of this scan decides anything more, and what is undecided must not be shown. The counts are
+    for metrics. `made` is what became of whole texts, by nature, left context and text, for those that an
+    answer repeats.
     """
 
     __slots__ = (
         "blocked",
         "flagged",
+        "hidden",
         "made",
         "plan",
         "redacted",
@@ -103,6 +106,7 @@ class Scan:
         self.vault = vault
         self.redacted = self.restored = self.unresolved = self.withheld = 0
         self.flagged: dict[str, int] = {}
+        self.hidden: Counter[str] = Counter()
         self.blocked: Blocked | None = None
         self.made: dict[tuple[str, str, str], str] = {}
 
@@ -288,6 +292,7 @@ class TextRun:
                     self._inside = rule
             self._edit(start, end, scan.replace(rule.entity, text[start:end]))
             scan.redacted += 1
+            scan.hidden[rule.entity.name] += 1
             return end
         return at + 1
 

@@ -126,10 +126,10 @@ class Admission:
                 self._looking.add_done_callback(self._looked)
             await asyncio.shield(self._looking)
         except StoreAway:
-            if self._version is None:
-                raise Overloaded(
-                    "the keys of this gateway cannot be read: its state store is away", retry_after_s=1
-                ) from None
+            # Not as a stranger either, where strangers may come in: the key may have limits.
+            raise Overloaded(
+                "that gateway key is not known here, and the store that may know it is away", retry_after_s=1
+            ) from None
         return identify(headers, query, self.keyring, _now_ms())
 
     def _looked(self, task: asyncio.Task[None]) -> None:

@@ -19,7 +19,7 @@ from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderG
 from gateway.guard.checks import decision, message, told
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
-from gateway.server import headers, telemetry
+from gateway.server import headers, metrics, telemetry
 from gateway.server.attempts import Attempts
 from gateway.server.call import Call, Exchange, Gateway
 from gateway.server.checks import AnswerChecks
@@ -79,9 +79,6 @@ async def respond(answering: Answering) -> web.Response:
         classify = answering.provider.classifier(chat.json_output)
         if answering.reader is None:
             restore_body(body, classify, scan)
-            if scan.blocked is not None:
-                what = scan.blocked.entity.name
-                raise PolicyViolation(f"the answer holds {what}, which the policy blocks")
         else:
             await restore_whole(body, classify, scan, answering.reader)
         if scan.restored or scan.redacted:
@@ -190,9 +187,16 @@ async def _refusal(answering: Answering, exchange: Exchange) -> SluiceError:
 
 
 def _restored(answering: Answering, error: SluiceError) -> SluiceError:
-    said = {"message": error.message, "extra": getattr(error, "extra", {})}
-    restore_body(said, answering.provider.classifier(False), answering.scan)
-    error.message = str(said["message"])
+    """What the policy blocks in it is withheld; the next provider's answer is another matter."""
+    scan = Scan(answering.scan.plan, answering.scan.replace, answering.scan.vault)
+    extra: dict[str, Any] = getattr(error, "extra", {})
+    said = {"message": error.message, "extra": extra}
+    try:
+        restore_body(said, answering.provider.classifier(False), scan)
+        error.message = str(said["message"])
+    except PolicyViolation:
+        error.message = "the provider refused, in words that the policy blocks"
+        extra.clear()
     return error
 
 
@@ -215,6 +219,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         }
     )
     exchanges: list[Exchange] = []
+    metrics.STREAMS.inc()
     opening = asyncio.ensure_future(answering.attempts.answered(partial(_open, answering, relay, exchanges)))
     try:
         done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
@@ -251,18 +256,21 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         await response.write_eof()
         return response
     finally:
+        metrics.STREAMS.dec()
         opening.cancel()
         relay.close()
         for exchange in exchanges:
             exchange.close()
         stream = relay.stream
-        call.usage, call.frames, call.held = stream.usage, stream.frames, stream.held
+        call.usage, call.frames, call.held = stream.usage, stream.frames, stream.outbox.held
+        call.held_characters, call.timing = stream.held_characters, relay.timing
         call.said = stream.said
         if attended is not None:
             call.judgements += attended.judgements
         if checks is not None and checks.hold == "nothing":
             checks.watch(stream.texts)
-        call.error = stream.error.type if stream.error else None
+        if stream.error is not None:
+            call.failed(stream.error)
         answering.attempts.close(stream.error)
 
 

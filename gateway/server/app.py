@@ -27,6 +27,7 @@ from gateway.errors import (
 from gateway.server import routes, telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway
 from gateway.server.handler import Handler
+from gateway.server.logs import REQUEST_ID
 from gateway.server.reload import CURRENT, Current
 
 
@@ -66,7 +67,10 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     """Give the request its id, and every failure the one envelope."""
     current = request.app[CURRENT]
     gateway = request[GATEWAY] = current.enter()
-    call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter())
+    call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter(), route=_route(request))
+    REQUEST_ID.set(call.id)
+    if gateway.traces is not None:
+        call.trace = gateway.traces.begin(request, call)
     response: web.StreamResponse | None = None
     try:
         _admit(request)
@@ -90,21 +94,27 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         telemetry.report(bug, call.phase, call.id)
         response = _failure(request, InternalError("the gateway failed; its log has the request id"))
     finally:
-        call.asked = call.phase in ("connect", "relay")
+        call.asked = call.attempts > 0
         call.phase = "settle"
         call.status = response.status if response is not None else 499
         try:
             await gateway.admission.settle(call)
         finally:
-            telemetry.settle(call, perf_counter())
+            telemetry.settle(gateway, call, perf_counter())
             current.leave(gateway)
     return response
+
+
+def _route(request: web.Request) -> str:
+    """The pattern of the path: there is a fixed number of them."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "other"
 
 
 def _failure(request: web.Request, error: SluiceError) -> web.Response:
     """The error in the dialect of the path that was asked."""
     call = request[CALL]
-    call.error = error.type
+    call.failed(error)
     dialect = getattr(request.match_info.handler, "dialect", OPENAI_CHAT)
     response = web.Response(
         status=error.status,

@@ -18,6 +18,7 @@ from typing import TypeVar
 from gateway.access import retry
 from gateway.access.breaker import Breaker
 from gateway.errors import Overloaded, SluiceError
+from gateway.server.aside import aside
 from gateway.server.call import Call
 from gateway.server.outgoing import Outgoing
 from gateway.server.routing import Candidate, Tier
@@ -34,7 +35,7 @@ class Attempts:
         tiers: Sequence[Tier],
         standing: Standing,
         call: Call,
-        prepare: Callable[[Candidate], Awaitable[Outgoing]],
+        prepare: Callable[[Candidate], Outgoing],
     ) -> None:
         self.committed = False
         self._tiers = tiers
@@ -57,7 +58,8 @@ class Attempts:
             left = max(len(waiting), 1 + waiting[0][0].provider.retries.most)
             while waiting and left:
                 candidate, ready_at = waiting.popleft()
-                await asyncio.sleep(max(0.0, ready_at - self._loop.time()))
+                if (wait_s := ready_at - self._loop.time()) > 0:
+                    await asyncio.sleep(wait_s)
                 try:
                     outgoing = await self._ready(candidate)
                 except SluiceError as error:
@@ -72,9 +74,9 @@ class Attempts:
                     remedy = retry.remedy(error, dict(self._call.returned).get("x-should-retry"))
                     if remedy == "never" or self.committed:
                         raise
-                    wait_s = self._wait_s(candidate, failures[candidate.target], error)
-                    if remedy == "again" and wait_s is not None:
-                        waiting.append((candidate, self._loop.time() + wait_s))
+                    pause_s = self._pause_s(candidate, failures[candidate.target], error)
+                    if remedy == "again" and pause_s is not None:
+                        waiting.append((candidate, self._loop.time() + pause_s))
         assert told is not None, "there is always a candidate"
         raise told
 
@@ -98,7 +100,7 @@ class Attempts:
         call.provider, call.model = provider.name, candidate.model
         other = (provider.name, candidate.model) != (self._first.provider.name, self._first.model)
         call.fallback = provider.name if other else None
-        outgoing = await self._prepare(candidate)
+        outgoing = await aside(call.size_bytes, self._prepare, candidate)
         breaker, now = self._breaker(candidate), self._loop.time()
         if not breaker.admits(now):
             raise Overloaded(
@@ -140,7 +142,7 @@ class Attempts:
         self._answering = candidate
         return answer
 
-    def _wait_s(self, candidate: Candidate, failures: int, error: SluiceError) -> float | None:
+    def _pause_s(self, candidate: Candidate, failures: int, error: SluiceError) -> float | None:
         """How long to wait before this candidate is asked again; None if it is not."""
         retries = candidate.provider.retries
         if failures > retries.most:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
-from gateway.errors import SluiceError
+from gateway.errors import SluiceError, Source
 from gateway.guard.checks import Judgement
+from gateway.privacy.redact import Findings
 from gateway.server.admission import Admission, Granted
 from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
 from gateway.server.judging import Judge
-from gateway.server.models import Reader
 from gateway.server.protection import Protections
 from gateway.server.standing import Standing
+from gateway.server.timing import Timing
 from gateway.wire.http1 import ResponseHead
 
 if TYPE_CHECKING:  # it reports what goes wrong, and who reports knows calls
     from gateway.server.checks import Checks
+    from gateway.server.models import Reader
 
 
 class Sink(Protocol):
@@ -49,6 +52,37 @@ class Exchange(Protocol):
     def close(self) -> None: ...
 
 
+class Trace(Protocol):
+    """A request's span in a distributed trace; see `tracing`."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def onward(self) -> list[tuple[str, str]]: ...
+
+    def end(self, call: Call, now: float) -> None: ...
+
+
+class Traces(Protocol):
+    """Where spans come from; see `tracing`. `named` says which known provider each configured one is."""
+
+    @property
+    def named(self) -> dict[str, str]: ...
+
+    async def close(self) -> None: ...
+
+    def begin(self, request: web.BaseRequest, call: Call) -> Trace: ...
+
+
+class Audit(Protocol):
+    """Where decisions are written; see `audit`."""
+
+    async def close(self) -> None: ...
+
+    def write(self, call: Call) -> None: ...
+
+
 class Upstream(Protocol):
     """The way to providers: `upstream.Upstream` or, plainer and slower, `plain.PlainUpstream`."""
 
@@ -69,6 +103,9 @@ class Upstream(Protocol):
 class Call:
     """The facts of one request, as its phases learn them. Never content.
 
+    `route` is the path's pattern. `received_at` is when the body was there, `phases` when each phase began.
+    `hidden` and `flagged` count by entity what the answer held. Times are of `time.perf_counter`.
+
     `size_bytes` is how long its body was as it came.
 
     `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
@@ -84,7 +121,9 @@ class Call:
 
     id: str
     started_at: float
-    phase: str = "receive"
+    route: str = "other"
+    received_at: float | None = None
+    phases: list[tuple[str, float]] = field(default_factory=list)
     key: str | None = None
     provider: str | None = None
     model: str | None = None
@@ -92,10 +131,13 @@ class Call:
     size_bytes: int = 0
     status: int = 0
     error: str | None = None
+    source: Source | None = None
     policy: str | None = None
     format: str = "token"
     entities: dict[str, int] | None = None
+    findings: Findings = field(default_factory=Findings)
     flagged: dict[str, int] | None = None
+    hidden: dict[str, int] | None = None
     detection_s: float = 0.0
     decision: str | None = None
     threat_type: str | None = None
@@ -111,6 +153,8 @@ class Call:
     withheld: int = 0
     frames: int = 0
     held: int = 0
+    held_characters: int = 0
+    timing: Timing | None = None
     usage: Usage | None = None
     asked: bool = False
     said: int = 0
@@ -123,6 +167,18 @@ class Call:
     cache: str | None = None
     returned: list[tuple[str, str]] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
+    trace: Trace | None = None
+
+    @property
+    def phase(self) -> str:
+        return self.phases[-1][0] if self.phases else "receive"
+
+    @phase.setter
+    def phase(self, name: str) -> None:
+        self.phases.append((name, perf_counter()))
+
+    def failed(self, error: SluiceError) -> None:
+        self.error, self.source = error.type, error.source
 
 
 @dataclass(slots=True)
@@ -143,6 +199,8 @@ class Gateway:
     capacity: Capacity
     authentications: dict[str, Authentication] = field(default_factory=dict)
     model: Reader | None = None
+    audit: Audit | None = None
+    traces: Traces | None = None
     in_flight: int = 0
 
 

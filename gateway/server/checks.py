@@ -24,7 +24,7 @@ from gateway.dialects.dialect import Dialect
 from gateway.errors import PolicyViolation
 from gateway.guard.checks import Judgement, Unusable, decision, kind, message, worst
 from gateway.guard.policy import Policy
-from gateway.guard.texts import passages
+from gateway.guard.texts import text_of
 from gateway.guard.topics import Matcher
 from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, actions
@@ -41,6 +41,7 @@ from gateway.stream.response import Hold
 T = TypeVar("T")
 _log = logging.getLogger("sluice.guard")
 _ACTING = ("redact", "block")
+_LAST_WORDS_S = 2.0
 
 
 class Guarding:
@@ -131,9 +132,13 @@ class Checks:
         self._watching: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Raises ConfigError."""
-        for guard in self.guards.values():
-            await guard.start()
+        """Raises ConfigError, and then everything is closed."""
+        try:
+            for guard in self.guards.values():
+                await guard.start()
+        except BaseException:
+            await self.close()
+            raise
 
     async def judge(
         self,
@@ -228,6 +233,9 @@ class Checks:
         task.add_done_callback(self._watching.discard)
 
     async def close(self) -> None:
+        """What is still judged while monitoring has a moment to be logged."""
+        if self._watching:
+            await asyncio.wait(self._watching, timeout=_LAST_WORDS_S)
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
@@ -283,17 +291,17 @@ def _hidden(policy: Policy) -> Rules:
 
 
 def turns(body: dict[str, Any], dialect: Dialect) -> list[Told]:
-    """What a request says, turn by turn, each with its source; without the definitions of tools."""
+    """What a request says, turn by turn, each with its source; without what stands aside."""
     classify = dialect.classifier(False)
     said: list[tuple[Path, str, list[str]]] = []
     for part in dialect.sources(body):
-        passage = next(passages([part], classify, dialect.field_names), None)
-        if passage is None or part.defines:
+        text = text_of(part, classify, dialect.field_names)
+        if not text or part.aside:
             continue
         if said and said[-1][:2] == (part.path[:2], part.source):
-            said[-1][2].append(passage.text)
+            said[-1][2].append(text)
         else:
-            said.append((part.path[:2], part.source, [passage.text]))
+            said.append((part.path[:2], part.source, [text]))
     return [Told(source, "\n".join(texts)) for _, source, texts in said]
 
 

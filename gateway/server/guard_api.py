@@ -33,6 +33,7 @@ from gateway.privacy.rules import Rules, combine
 from gateway.privacy.search import Span
 from gateway.privacy.vault import Format, Vault
 from gateway.server.call import CALL, GATEWAY
+from gateway.server.capacity import read_body
 from gateway.wire.jsontext import encode
 
 T = TypeVar("T")
@@ -110,7 +111,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
     caller = await _caller(request)
     call.key = caller.key.name if caller.key else None
     call.phase = "parse"  # nobody unknown gets as far as sending a body
-    return json_object(await request.read())
+    return json_object(await read_body(request))
 
 
 def _guarding(request: web.Request) -> float:

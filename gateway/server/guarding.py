@@ -134,7 +134,7 @@ async def redact(
     except PolicyViolation:
         call.decision, call.threat_type, call.confidence = "block", "sensitive_data", None
         raise
-    call.entities = counted(found)
+    call.entities, call.findings = counted(found), found
     call.detection_s = perf_counter() - began_at
     if call.decision == "allow" and policy.enforcement == "enforce":
         call.decision = _done(found)

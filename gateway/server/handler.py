@@ -8,7 +8,8 @@ becomes a status; afterwards it is an error event in the client's dialect and th
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from time import time
+from functools import partial
+from time import perf_counter, time
 from typing import NamedTuple
 
 from aiohttp import web
@@ -25,10 +26,8 @@ from gateway.server.capacity import PLACE, read_body
 from gateway.server.guarding import guard
 from gateway.server.lookup import look_up
 from gateway.server.models import Reader
-from gateway.server.outgoing import Outgoing
 from gateway.server.protection import Protection
 from gateway.server.reading import AnswerReader
-from gateway.server.routing import Candidate
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -65,6 +64,7 @@ async def _handle(
 
     call.phase = "parse"  # nobody unknown gets as far as sending a body
     raw = await read_body(request)
+    call.received_at = perf_counter()
     call.size_bytes = len(raw)
     if operation is None:
         chat = await aside(
@@ -72,6 +72,7 @@ async def _handle(
         )
     else:
         chat = await aside(call.size_bytes, operation.parse, raw)
+    del raw  # an answer may take long
     call.stream = chat.stream
 
     call.phase = "authorize"
@@ -93,18 +94,14 @@ async def _handle(
 
     call.phase = "choose"
     suffix = operation.suffix if operation is not None else ""
-
-    async def prepare(candidate: Candidate) -> Outgoing:
-        asked = chat, dialect, candidate, caller, request.headers, suffix
-        return await aside(call.size_bytes, outgoing.prepare, *asked)
-
-    attempts = Attempts(tiers, gateway.standing, call, prepare)
+    told = [] if call.trace is None else call.trace.onward
+    prepare = partial(outgoing.prepare, chat, dialect, caller, request.headers, suffix, own=told)
     answering = Answering(
         gateway=gateway,
         call=call,
         chat=chat,
         client=dialect,
-        attempts=attempts,
+        attempts=Attempts(tiers, gateway.standing, call, prepare),
         lookup=lookup,
         scan=scan,
         reader=_answer_reader(guarded.reader, protection),
@@ -124,7 +121,7 @@ async def _handle(
     finally:
         call.restored, call.redacted = scan.restored, scan.redacted
         call.unresolved, call.withheld = scan.unresolved, scan.withheld
-        call.flagged = scan.flagged
+        call.flagged, call.hidden = scan.flagged, scan.hidden
 
 
 def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReader | None:

@@ -6,6 +6,7 @@ it. Credentials never cross here; the provider's key is set from the configurati
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from gateway.access.keys import PREFIX
@@ -39,11 +40,16 @@ def returned(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def retry_after_s(headers: Iterable[tuple[str, str]]) -> float | None:
-    """The provider's `Retry-After` in seconds (RFC 9110 section 10.2.3); its date form is not used by any."""
-    for name, value in headers:
-        if name == "retry-after":
-            try:
-                return max(0.0, float(value))
-            except ValueError:
-                return None
+    """The provider's `Retry-After` in seconds (RFC 9110 section 10.2.3); its date form is not used by any.
+
+    OpenAI and Azure say it in milliseconds too, and their SDKs believe that first.
+    """
+    said = dict(headers)
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(said.get(name, "nan")) * unit_s
+        except ValueError:
+            continue
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     return None

@@ -27,6 +27,9 @@ from gateway.wire.jsontext import encode, load
 
 # To digest more would keep the streams of others waiting; requests so long are hardly ever repeated.
 _LONGEST_BODY = 1 << 20
+# Headers that go to providers may change the answer; this one tells requests apart that are the same.
+_SITES = ("openai", "anthropic")
+_APART = ("idempotency-key",)
 # Answers that came to their end. One that met its limit, or a filter, is asked for again.
 _WHOLE = ("stop", "tool_calls")
 
@@ -68,10 +71,7 @@ def look_up(
         return Lookup()
     call.cache = "bypass"
     wishes = control(request.headers.get("Cache-Control", ""))
-    if chat.stream or wishes.no_store:
-        return Lookup()
-    body = encode(chat.body)
-    if len(body) > _LONGEST_BODY:
+    if chat.stream or wishes.no_store or call.size_bytes > _LONGEST_BODY:
         return Lookup()
     call.cache = "miss"
     own = caller.provider_credential
@@ -79,10 +79,17 @@ def look_up(
         caller.key.name if caller.key else None,
         digest_of(own).hex() if own else None,
         json.encode(policy).decode(),
-        [*headers.forwarded(request.headers, "openai"), *headers.forwarded(request.headers, "anthropic")],
+        [
+            each
+            for site in _SITES
+            for each in headers.forwarded(request.headers, site)
+            if each[0] not in _APART
+        ],
         [dialect.name, chat.model, request.path],
     ]
-    key = hmac.digest(gateway.standing.cache_secret, json.encode(told) + b"\n" + body, hashlib.sha256)
+    key = hmac.digest(
+        gateway.standing.cache_secret, json.encode(told) + b"\n" + encode(chat.body), hashlib.sha256
+    )
     found = None
     if not wishes.no_cache:
         found = cache.get(key, asyncio.get_running_loop().time(), wishes.max_age_s)

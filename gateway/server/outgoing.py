@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -36,14 +36,16 @@ class Outgoing(Struct):
 def prepare(
     chat: ChatRequest,
     client: Dialect,
-    candidate: Candidate,
     caller: Caller,
     sent: Mapping[str, str],
-    suffix: str = "",
+    suffix: str,
+    candidate: Candidate,
+    own: Sequence[tuple[str, str]] = (),
 ) -> Outgoing:
     """The request in the dialect that the provider speaks, the client's if it can.
 
-    `sent` are the client's headers; `suffix` goes behind the URL, for what only the client's own dialect has.
+    `sent` are the client's headers, `own` the gateway's; `suffix` goes behind the URL, for what only the
+    client's own dialect has.
     Leaves `chat` as it is, for the next candidate. Raises InvalidRequest for what that dialect cannot say.
     """
     provider, model = candidate.provider, candidate.model
@@ -68,6 +70,7 @@ def prepare(
             *_credential(caller, candidate, row),
             *provider.headers.items(),
             *passed,
+            *own,
         ],
         body=body,
     )

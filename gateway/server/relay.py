@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from time import perf_counter
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +24,7 @@ from gateway.server import telemetry
 from gateway.server.call import Exchange
 from gateway.server.checks import AnswerChecks
 from gateway.server.reading import AnswerReader
+from gateway.server.timing import TIMED_EVERY, Timing
 from gateway.stream import ResponseStream
 
 # What a provider may say before its first real event (comments); more is dropped.
@@ -36,6 +38,7 @@ class Relay:
         "_chunked",
         "_early",
         "_exchange",
+        "_holding",
         "_loop",
         "_paused",
         "_protocol",
@@ -43,15 +46,18 @@ class Relay:
         "_wake",
         "sent_at",
         "stream",
+        "timing",
     )
 
     def __init__(self, stream: ResponseStream, loop: asyncio.AbstractEventLoop) -> None:
         self.stream = stream
         self.sent_at = 0.0
+        self.timing = Timing()
         self._loop = loop
         self._early: list[bytes] | None = []
         self._wake: asyncio.Future[None] | None = None
         self._paused = False
+        self._holding = False
 
     def begin(self, stream: ResponseStream) -> None:
         """Another provider is asked: what the last one said before its opening is forgotten."""
@@ -63,6 +69,7 @@ class Relay:
 
     def on_body(self, data: bytes) -> None:
         stream = self.stream
+        began_at = 0.0 if stream.frames % TIMED_EVERY and self._early is None else perf_counter()
         try:
             out = stream.feed(data)
         except Exception as error:
@@ -71,9 +78,25 @@ class Relay:
             self._write(out)
         if stream.ended or (self._early is not None and stream.opened):
             self._rouse()
+        if began_at:
+            self._time(began_at)
+        if stream.outbox.waits or self._holding:
+            self._hold()
+
+    def _time(self, began_at: float) -> None:
+        if self._early is None:  # what comes before is not like the rest: it makes what the rest uses
+            self.timing.worked(perf_counter() - began_at)
+        elif self.timing.first_at is None and self.stream.opened:
+            self.timing.first_at = began_at
+
+    def _hold(self) -> None:
+        waiting = self.stream.outbox.waiting
+        self._holding = waiting > 0
+        self.timing.hold(perf_counter(), waiting)
 
     def on_whole(self, events: Sequence[Event]) -> None:
         """A whole answer where a stream was asked for."""
+        self.timing.first_at = perf_counter()
         if out := self.stream.feed_whole(events):
             self._write(out)
 
@@ -84,6 +107,8 @@ class Relay:
             out = self._broken(bug)
         if out:
             self._write(out)
+        if self._holding:
+            self._hold()
         self._rouse()
 
     def _broken(self, bug: Exception) -> bytes:
@@ -100,6 +125,8 @@ class Relay:
         if transport.is_closing():
             return
         transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if not self.sent_at:
+            self.timing.written_at = perf_counter()
         self.sent_at = self._loop.time()
         if self._protocol.writing_paused and not self._paused:
             self._paused = True
@@ -187,6 +214,11 @@ class AttendedRelay(Relay):
         self._checks = checks
         self._is_judging = False
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, stream: ResponseStream) -> None:
+        super().begin(stream)
+        self._is_judging = False
+        self.judgements = []
 
     def on_body(self, data: bytes) -> None:
         super().on_body(data)

@@ -16,9 +16,13 @@ from aiohttp import web
 from gateway.config import Config, Proxies
 from gateway.server.app import create
 from gateway.server.listener import Runner
+from gateway.server.observing import observing
 from gateway.server.reload import CURRENT, build
 from gateway.server.sockets import BACKLOG
 
+# For the whole head of a connection's next request, its first too, to have come. Longer than a minute, after
+# which load balancers in front close what is idle; aiohttp's own is an hour, which a slow client can use up.
+KEEPALIVE_S = 75.0
 # Answers that were told to end have so long to reach their clients; what has not is cut off.
 _LAST_WORDS_S = 5.0
 # A client that keeps its connection may just be writing its next request on it: it is answered, with
@@ -33,7 +37,15 @@ async def start(
     """Listen, on these sockets or else at the configured address; the runner to clean up, and the port."""
     app = create(await build(config, proxies))
     # A client that goes away cancels its handler, and with it the provider call.
-    runner = Runner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_LAST_WORDS_S)
+    app.cleanup_ctx.append(observing(lambda: len(runner.server.connections) if runner.server else 0))
+    runner = Runner(
+        app,
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=_LAST_WORDS_S,
+        keepalive_timeout=KEEPALIVE_S,
+        auto_decompress=False,  # aiohttp's never ends on some that are cut short (`capacity` does it)
+    )
     await runner.setup()
     try:
         if not listening:

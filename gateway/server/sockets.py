@@ -77,12 +77,14 @@ def check(listening: Sequence[socket.socket], config: Config) -> None:
 
     An address in the file has been checked already; what systemd hands over has not.
     """
-    if config.keys:
+    # With a [state] keys may be made later; then it is the file's host that says who must have one.
+    if config.keys or (config.state is not None and not is_loopback(config.server.host)):
         return
     for each in listening:
         name = each.getsockname()
         if isinstance(name, tuple) and not is_loopback(str(name[0])):
             raise ConfigError(
-                f"without [[keys]] only this machine may be served, but {url(each)} was handed over",
+                f"without [[keys]] only this machine may be served, but {url(each)} was handed over (with "
+                'keys made by `sluice keys create`, set server.host = "0.0.0.0" too)',
                 param="keys",
             )

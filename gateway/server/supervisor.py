@@ -24,13 +24,11 @@ from msgspec import Struct
 
 from gateway.config import Config, Proxies
 from gateway.errors import ConfigError
-from gateway.server import beside, children, handover, metrics_files, sockets, worker
-from gateway.server.beside import Beside
+from gateway.server import beside, children, handover, metrics_files, sockets, telemetry, worker
 from gateway.server.children import Child
 from gateway.server.cores import cores
 from gateway.server.notify import Notifier
-from gateway.server.protection import Protections
-from gateway.server.reload import lasting
+from gateway.server.reload import compiled, lasting
 
 # An event loop that has not turned for so long will not turn again.
 _HUNG_AFTER_S = 30.0
@@ -38,6 +36,7 @@ _HUNG_AFTER_S = 30.0
 _SOUND_AFTER_S = 10.0
 _MOST_FAILED_STARTS = 5
 _LONGEST_PAUSE_S = 10.0
+_BESIDE_AGAIN_S = 2.0
 _RELOAD_WITHIN_S = 150.0
 # Behind the drain: answers say their last words, sockets are closed.
 _END_WITHIN_S = 15.0
@@ -49,16 +48,14 @@ _log = logging.getLogger("sluice.supervisor")
 class Service(Struct, frozen=True):
     """What is to run. `read` gives the configuration as it is written now, or raises ConfigError.
 
-    `announce` is told where the service listens, once it does. `beside` says what the configuration wants
-    run in a process of its own, if anything. `check` are arguments with which the program only looks
-    whether it could start.
+    `announce` is told where the service listens, once it does. `check` are arguments with which the program
+    only looks whether it could start.
     """
 
     read: Callable[[], Config]
     proxies: Proxies
     announce: Callable[[Config, Sequence[str]], None]
     check: Sequence[str]
-    beside: Callable[[Config], Beside | None]
 
 
 def run(service: Service) -> int:
@@ -75,8 +72,10 @@ class Supervisor:
         self._children = before.children
         self._activated = before.activated
         self._listening = before.listening_at(self._config.server)
+        self._places = [sockets.url(each) for each in self._listening]
         sockets.check(self._listening, self._config)
-        _compile(self._config)
+        compiled(self._config)  # here, before workers are forked: they share it
+        self._number = self._config.server.workers or cores()
         self._beside: Child | None = None
         self._beside_at = 0.0
         self._wake, self._waker = socket.socketpair()
@@ -146,7 +145,7 @@ class Supervisor:
         elif self._wants_reload and all(child.ready for child in self._workers()):
             self._begin_reload(now)
         if self._reload is None and now >= self._start_at:
-            for _ in range(self._number() - len(self._workers())):
+            for _ in range(self._number - len(self._workers())):
                 self._start_worker()
         if self._serves and self._beside is None and now >= self._beside_at:
             self._start_beside()
@@ -154,7 +153,8 @@ class Supervisor:
     def _listen(self) -> None:
         """Hear what children say and signals ask for."""
         open_controls = {child.control: child for child in self._children.values() if child.control}
-        waits_s = min(_TICK_S, (self._notifier.watchdog_s or _TICK_S) / 4)
+        watchdog_s = self._notifier.watchdog_s
+        waits_s = _TICK_S if watchdog_s is None else min(_TICK_S, watchdog_s / 4)
         if (pause_s := self._start_at - monotonic()) > 0:
             waits_s = min(waits_s, pause_s)
         for source in wait([self._wake, *open_controls], waits_s):
@@ -176,9 +176,6 @@ class Supervisor:
             self._try_successor()
 
     # --- workers ------------------------------------------------------------------------------------------
-
-    def _number(self) -> int:
-        return self._config.server.workers or cores()
 
     def _workers(self) -> list[Child]:
         """Those of this program that are to stay."""
@@ -205,7 +202,7 @@ class Supervisor:
                 child.ready = True
                 self._failed_starts = 0
                 ready = [each for each in self._workers() if each.ready]
-                if len(ready) >= self._number() and not self._serves:
+                if len(ready) >= self._number and not self._serves:
                     self._now_serves()
                 elif self._serves:
                     self._notifier.status(self._status())
@@ -214,6 +211,8 @@ class Supervisor:
                 if not self._serves and not self._adopted():
                     self._unusable = why
                     self._stop("it cannot start")
+                else:
+                    self._notifier.status(f"{self._status()}; another cannot start: {why}")
             case worker.Prepared(why) if self._reload is not None:
                 self._reload.answers[child.pid] = why
             case _:
@@ -224,7 +223,7 @@ class Supervisor:
         for child in self._adopted():
             child.leaving = True
             child.signal(signal.SIGUSR1)
-        self._service.announce(self._config, [sockets.url(each) for each in self._listening])
+        self._service.announce(self._config, self._places)
         self._notifier.ready(self._status())
 
     def _adopted(self) -> list[Child]:
@@ -246,7 +245,7 @@ class Supervisor:
         metrics_files.process_ended(pid)
         if child is self._beside:
             self._beside = None
-            self._beside_at = monotonic() + _TICK_S
+            self._beside_at = monotonic() + _BESIDE_AGAIN_S
         elif not child.leaving and not child.adopted and self._kill_at is None:
             self._mourn(child, how)
 
@@ -274,7 +273,7 @@ class Supervisor:
     # --- what stands beside -------------------------------------------------------------------------------
 
     def _start_beside(self) -> None:
-        wanted = self._service.beside(self._config)
+        wanted = beside.wanted(self._config)
         if wanted is None:
             self._beside_at = float("inf")
         else:
@@ -288,9 +287,13 @@ class Supervisor:
         try:
             config, unchanged = lasting(self._config, self._service.read())
             sockets.check(self._listening, config)
-            _compile(config)
+            compiled(config)
         except ConfigError as error:
             self._refuse_reload(error.message)
+            return
+        except Exception as bug:
+            telemetry.report(bug, "reload")
+            self._refuse_reload("the gateway failed while it read it")
             return
         self._reload = _Reload(config, unchanged, now + _RELOAD_WITHIN_S, self._workers())
         for child in self._reload.asked:
@@ -356,14 +359,15 @@ class Supervisor:
         if self._kill_at is None:
             self._kill_at = monotonic() + within_s
             _log.info("%s: answers under way have %g s", why, self._config.server.drain_s)
+        if not self._activated:
+            sockets.close(self._listening)  # or connections would wait here for nobody
         self._notifier.stopping("Finishing answers that are under way", within_s)
         for child in self._children.values():
             child.signal(signal.SIGTERM)
 
     def _status(self) -> str:
         ready = sum(child.ready for child in self._workers())
-        places = ", ".join(sockets.url(each) for each in self._listening)
-        return f"{ready} of {self._number()} workers serve on {places}"
+        return f"{ready} of {self._number} workers serve on {', '.join(self._places)}"
 
 
 class _Reload:
@@ -375,8 +379,3 @@ class _Reload:
         self.until = until
         self.asked = asked
         self.answers: dict[int, str | None] = {}
-
-
-def _compile(config: Config) -> None:
-    """Compile what policies look for, so that it is there in every worker that is forked."""
-    Protections(config)

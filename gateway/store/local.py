@@ -41,8 +41,11 @@ insert or ignore into version values (1, 0);
 """
 # Bits of user_version: a later form of the file is not touched.
 _FORM = 1
-# How long a change waits for the file's lock before the store counts as away.
-_PATIENCE_S = 1.0
+# How long a change waits for the file's lock before the store counts as away, and how long between two tries.
+# Whoever has the lock needs microseconds, but on a busy machine it may not be running.
+_PATIENCE_S = 3.0
+_PAUSE_S = 0.002
+_TAKEN = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _LARGE_LOG_BYTES = 1 << 20
 
 _encode = msgspec.msgpack.encode
@@ -57,8 +60,11 @@ class LocalStore:
         self._path = folder / FILE
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # SQLite gives its other files the rights of this one.
-            os.close(os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            # SQLite gives its other files the owner and the rights of this one.
+            made = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            if os.geteuid() == 0:  # root makes keys for a service that runs as somebody else
+                os.fchown(made, folder.stat().st_uid, folder.stat().st_gid)
+            os.close(made)
             self._connection = self._open()
         except OSError as error:
             raise StoreAway(f"{self._path}: {error.strerror}") from None
@@ -161,30 +167,24 @@ class LocalStore:
         )
 
     async def _changed(self, change: Callable[[], T], begin: str = "begin immediate") -> T:
-        """Make a change as one transaction, when the file is free."""
+        """Make a change as one transaction, when the file is free.
+
+        Nothing is awaited within it: this connection is all of the process's.
+        """
         until = None
-        try:
-            while True:
-                try:
-                    self._execute(begin)
-                    break
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
-                        raise
-                    until = until or monotonic() + _PATIENCE_S
-                    if monotonic() > until:
-                        raise
-                await asyncio.sleep(random.uniform(0, 0.001))
-            # Nothing is awaited within a transaction: this connection is all of the process's.
+        while True:
             try:
+                self._execute(begin)
                 made = change()
                 self._execute("commit")
-            except BaseException:
+                return made
+            except sqlite3.Error as error:
+                until = until or monotonic() + _PATIENCE_S
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _TAKEN or monotonic() > until:
+                    raise StoreAway(f"{self._path}: {error}") from None
+            except msgspec.DecodeError:
+                raise StoreAway(f"{self._path}: holds a record that cannot be read") from None
+            finally:
                 if self._connection.in_transaction:
                     self._execute("rollback")
-                raise
-        except sqlite3.Error as error:
-            raise StoreAway(f"{self._path}: {error}") from None
-        except msgspec.DecodeError:
-            raise StoreAway(f"{self._path}: holds a record that cannot be read") from None
-        return made
+            await asyncio.sleep(random.uniform(0, _PAUSE_S))

@@ -9,41 +9,71 @@ end of the reasoning does not hold up the whole answer. What is put in behind a 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 
+from gateway.chat import Text
+from gateway.dialects.dialect import Dialect, Encoder
+from gateway.errors import PolicyViolation
 from gateway.stream.lanes import Waiting
 from gateway.wire.sse import Frame
 
 OVERTAKE_AFTER = 16
+# As much of an answer in one piece is taken from a provider.
+MOST_KEPT_BYTES = 64 << 20
 
 
 class Outbox:
-    """`write` makes the bytes of what leaves. `waits`: whatever comes next must be put in here, too.
+    """Frames leave as the `provider` wrote them, less what was changed; events in the encoder's words.
 
-    `held` counts what had to wait because text in it was undecided.
+    `waits`: whatever comes next must be put in here, too. `held` counts what had to wait because text in it
+    was undecided.
     """
 
-    __slots__ = ("_end_at", "_kept", "_overtaking", "_queue", "_write", "held", "may_overtake", "waits")
+    __slots__ = (
+        "_encoder",
+        "_end_at",
+        "_kept",
+        "_kept_bytes",
+        "_overtaking",
+        "_provider",
+        "_queue",
+        "held",
+        "may_overtake",
+        "waits",
+    )
 
-    def __init__(self, write: Callable[[Waiting], bytes], may_overtake: bool) -> None:
+    def __init__(self, provider: Dialect, encoder: Encoder, may_overtake: bool) -> None:
         self.waits = False
         self.held = 0
         self.may_overtake = may_overtake
-        self._write = write
+        self._provider = provider
+        self._encoder = encoder
         self._queue: deque[Waiting] = deque()
         self._overtaking = False
         self._kept: deque[Waiting] | None = None
+        self._kept_bytes = 0
         self._end_at: int | None = None  # where among what is kept the end mark stands
 
+    @property
+    def waiting(self) -> int:
+        """How many are in it."""
+        return len(self._queue) + len(self._kept or ())
+
     def put(self, waiting: Waiting, out: list[bytes]) -> None:
+        """Raises PolicyViolation where more would have to be kept than can be."""
         if waiting.undecided:
             self.held += 1
-        (self._queue if self._kept is None else self._kept).append(waiting)
+        if self._kept is None:
+            self._queue.append(waiting)
+        else:
+            self._kept.append(waiting)
+            self._kept_bytes += len(waiting.frame.raw)
+            if self._kept_bytes > MOST_KEPT_BYTES:
+                raise PolicyViolation("policy_violation: the answer is too long to wait for a verdict")
         self.release(out)
 
     def release(self, out: list[bytes], everything: bool = False) -> None:
         """Add to `out` what can go, or `everything` that is not kept."""
-        queue, write = self._queue, self._write
+        queue, write = self._queue, self.write
         while queue and (everything or not queue[0].undecided):
             out.append(write(queue.popleft()))
         if self.may_overtake:
@@ -78,6 +108,16 @@ class Outbox:
             kept.insert(at, Waiting(Frame(before_end)))
         self._queue += kept
         self.release(out)
+
+    def write(self, waiting: Waiting) -> bytes:
+        changes, event = waiting.changes, waiting.event
+        if event is None:
+            return self._provider.rewrite(waiting.frame, changes) if changes else waiting.frame.raw
+        if changes and isinstance(event, Text):
+            event.text = changes[event.path]
+            if not event.text:
+                return b""
+        return self._encoder.encode(event)
 
     def clear(self) -> None:
         self._queue.clear()

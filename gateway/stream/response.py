@@ -41,8 +41,8 @@ from gateway.wire.sse import Frame
 
 # What of an answer waits for a verdict on all of it.
 Hold = Literal["nothing", "end", "answer"]
-# A longer answer cannot be judged: in letters, four times what any model says today.
-LONGEST_JUDGED = 4 << 20
+# Characters. A longer answer cannot be judged; no model says as much today.
+LONGEST_JUDGED = 1 << 20
 _NO_FRAME = Frame(b"")
 
 
@@ -56,7 +56,7 @@ class ResponseStream:
     Then nothing overtakes, and `ended` may come after `flush`, with the last answer. Where rules want the
     whole answer, `hold` says what waits for their verdict: its end (from the last finish on), all of it, or,
     to monitor, nothing. `texts` has then what was said, lane by lane, with placeholders; once `is_said` they
-    can be judged, and `judged` goes on, or `fail` with what was violated.
+    can be judged, and `judged` goes on, or `fail` with what was violated. `outbox` tells what is held back.
 
     After each call, `opened` tells whether the provider has said anything real, `done` that its end mark
     has come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening
@@ -83,6 +83,7 @@ class ResponseStream:
         self.ended = False
         self.error: SluiceError | None = None
         self.frames = 0
+        self.held_characters = 0
         self.texts: dict[Lane, list[str]] = {}
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
@@ -96,12 +97,12 @@ class ResponseStream:
         self._encoder = client.encoder(head)
         self._lanes = Lanes(scan, json_output, model)
         # With a model an answer's finish must not pass a sentence that is being read.
-        self._outbox = Outbox(self._bytes_out, may_overtake=model is None)
+        self.outbox = Outbox(provider, self._encoder, may_overtake=model is None)
         self._hold = hold
         self._stops = self._unjudged = hold in ("end", "answer")
         self._said = 0
         if hold == "answer":
-            self._outbox.keep()
+            self.outbox.keep()
         self._choices: set[int] = set()
         self._finished: set[int] = set()
 
@@ -113,11 +114,6 @@ class ResponseStream:
     @property
     def keepalive(self) -> bytes:
         return self._encoder.keepalive
-
-    @property
-    def held(self) -> int:
-        """How many frames or events have had to wait."""
-        return self._outbox.held
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes of the provider; what can go to the client now."""
@@ -177,7 +173,7 @@ class ResponseStream:
         if self._closed is None or self._lanes.unread or self._unjudged:
             return
         self._release(out, everything=self.scan.blocked is None)
-        self._outbox.clear()
+        self.outbox.clear()
         if self._passing:
             out.append(self._closed)
         elif not self.done:
@@ -198,7 +194,7 @@ class ResponseStream:
         self._unjudged = False
         self.opened = True
         out: list[bytes] = []
-        self._outbox.let_go(out, self._encoder.verdict(told) if told else b"")
+        self.outbox.let_go(out, self._encoder.verdict(told) if told else b"")
         if self._end_waits:
             self._end(out)
         self._close(out)
@@ -250,15 +246,15 @@ class ResponseStream:
         out: list[bytes] = []
         self._lanes.end_choice(None)
         self._release(out, everything=self.scan.blocked is None)
-        self._outbox.clear()
+        self.outbox.clear()
         out.append(self._encoder.fail(error.facts(self._head.id)))
         return b"".join(out)
 
     def abandon(self, error: SluiceError) -> bytes:
         """As `fail`, but what is held is not decided any more: it is dropped."""
-        has_gone = self.done and not self._outbox.waits and not self._end_waits
+        has_gone = self.done and not self.outbox.waits and not self._end_waits
         self._lanes.clear()
-        self._outbox.clear()
+        self.outbox.clear()
         if not has_gone:
             return self._fail(error)
         self.ended = True
@@ -268,7 +264,7 @@ class ResponseStream:
 
     def _take_passing(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data is None:
-            self._pass(Waiting(frame) if self._outbox.waits else None, frame, out)
+            self._pass(Waiting(frame) if self.outbox.waits else None, frame, out)
             return
         if self.done and self._stops:  # what has not been judged must not follow
             return
@@ -290,10 +286,10 @@ class ResponseStream:
 
     def _pass(self, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """A frame goes, or joins the queue."""
-        if self._outbox.waits or (waiting is not None and waiting.undecided):
-            self._outbox.put(waiting or Waiting(frame), out)
+        if self.outbox.waits or (waiting is not None and waiting.undecided):
+            self.outbox.put(waiting or Waiting(frame), out)
         else:
-            out.append(frame.raw if waiting is None else self._bytes_out(waiting))
+            out.append(frame.raw if waiting is None else self.outbox.write(waiting))
 
     # --- events that are translated -------------------------------------------------------------------
 
@@ -321,19 +317,19 @@ class ResponseStream:
                 self._end(out)
         # An answer that has only said its name could still turn out to be an error.
         if self._hold != "answer":
-            self.opened = self.opened or bool(out) or self._outbox.waits or self.done
+            self.opened = self.opened or bool(out) or self.outbox.waits or self.done
 
     def _say(self, event: Event, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """An event is written, or joins the queue."""
-        if self._outbox.waits or (waiting is not None and waiting.undecided):
+        if self.outbox.waits or (waiting is not None and waiting.undecided):
             waiting = waiting or Waiting(frame)
             waiting.event = event
-            self._outbox.put(waiting, out)
+            self.outbox.put(waiting, out)
         elif waiting is None:
             out.append(self._encoder.encode(event))
         else:
             waiting.event = event
-            out.append(self._bytes_out(waiting))
+            out.append(self.outbox.write(waiting))
 
     def _made_safe(self, event: Annotation | Logprobs | Extra) -> bool:
         """Redact and restore what an event says beside the lanes; whether it can still be said."""
@@ -361,7 +357,7 @@ class ResponseStream:
             self._choices.add(event.choice)
             self._finished.add(event.choice)
             if self._unjudged and self._finished >= self._choices:
-                self._outbox.keep()
+                self.outbox.keep()
         elif type(event) is LaneEnd:
             if self._lanes.end(event.lane):
                 self._check()
@@ -375,8 +371,8 @@ class ResponseStream:
             self._check()
             self.done = True
             if self._unjudged:
-                self._outbox.keep()
-                self._outbox.mark_end()
+                self.outbox.keep()
+                self.outbox.mark_end()
         elif type(event) is Opening:
             if self._passing:  # an event of a verdict says whose it is
                 self._encoder.encode(event)
@@ -409,13 +405,15 @@ class ResponseStream:
         waiting.undecided += 1
         state.pieces.append((waiting, event, start))
         state.settle(decided)
+        if waiting.undecided:
+            self.held_characters += len(event.text)
         return waiting
 
     def _begin(self, lane: Lane) -> LaneState:
         if lane.choice >= 0 and lane.choice not in self._choices:
             self._choices.add(lane.choice)
             if self._hold == "end" and not self.done:  # the finish of another choice was not the last one
-                self._outbox.keep_no_more()
+                self.outbox.keep_no_more()
         state = self._lanes.begin(lane)
         if self._hold is not None and lane.choice >= 0 and lane.position >= 0:
             state.heard = self.texts.setdefault(lane, [])  # a lane may go on after its end
@@ -439,14 +437,4 @@ class ResponseStream:
             out.append(self._encoder.end())
 
     def _release(self, out: list[bytes], everything: bool = False) -> None:
-        self._outbox.release(out, everything and not self._lanes.unread)
-
-    def _bytes_out(self, waiting: Waiting) -> bytes:
-        changes, event = waiting.changes, waiting.event
-        if event is None:
-            return self._provider.rewrite(waiting.frame, changes) if changes else waiting.frame.raw
-        if changes and isinstance(event, Text):
-            event.text = changes[event.path]
-            if not event.text:
-                return b""
-        return self._encoder.encode(event)
+        self.outbox.release(out, everything and not self._lanes.unread)

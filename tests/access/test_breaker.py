@@ -39,6 +39,12 @@ def test_successes_make_up_for_failures() -> None:
     assert breaker.state(1.0) == "closed"
 
 
+def test_it_says_how_long_it_rests() -> None:
+    breaker = opened()
+    assert [breaker.rests_for_s(now) for now in (2.0, 6.5, 7.0, 9.0)] == [5.0, 0.5, 0.0, 0.0]
+    assert Breaker().rests_for_s(1.0) == 0.0
+
+
 def test_half_open_lets_one_call_try() -> None:
     breaker = opened()
     assert breaker.state(7.0) == "half_open"

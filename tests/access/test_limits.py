@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.access import limits
@@ -62,13 +62,10 @@ def test_the_law_catches_a_bucket_that_refills() -> None:
             left = min(limit, left + (now_ms - last_ms) * limit / MINUTE_MS)
         return 0 if amount <= left else 1
 
-    @settings(report_multiple_bugs=False, database=None, max_examples=500)
-    @given(steps, st.integers(1, 20))
-    def law(script: list[tuple[int, int]], limit: int) -> None:
-        check_minutes(refilled, script, limit)
-
+    script = [(0, 4), (30_000, 2)]
+    check_minutes(limits.wait_ms, script, 4)
     with pytest.raises(AssertionError):
-        law()
+        check_minutes(refilled, script, 4)
 
 
 @given(steps, st.integers(1, 20), st.integers(1, 20))

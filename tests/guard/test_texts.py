@@ -60,7 +60,7 @@ def test_empty_texts_are_none() -> None:
     assert read(*user("", "  \n"), Sourced("tool", ("x",), {}), Sourced("tool", ("id",), "abc")) == []
 
 
-@given(st.text(min_size=1), st.lists(st.integers(0, 100), max_size=6))
+@given(st.text(st.characters(exclude_characters="\\"), min_size=1), st.lists(st.integers(0, 100), max_size=6))
 def test_a_short_text_cut_anywhere_is_read_whole(text: str, cuts: list[int]) -> None:
     places = sorted({min(cut, len(text)) for cut in cuts} | {0, len(text)})
     parts = [text[start:end] for start, end in pairwise(places)]
@@ -96,6 +96,6 @@ def test_what_is_read_together_is_linear(lengths: list[int]) -> None:
     assert sum(len(each.text) for each in found) <= 4 * (sum(lengths) + len(lengths))
 
 
-def test_a_definition_is_read_as_a_users_words_and_mildly_as_a_document() -> None:
-    found = read(Sourced("document", ("tools", 0), {"a": "b"}, defines=True))
+def test_what_stands_aside_is_read_as_a_users_words_and_mildly_as_a_document() -> None:
+    found = read(Sourced("document", ("tools", 0), {"a": "b"}, aside=True))
     assert [(each.source, each.mild) for each in found] == [("user", False), ("document", True)]

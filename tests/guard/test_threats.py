@@ -264,7 +264,7 @@ def decisions(name: str, source: Source) -> list[str]:
 
 @pytest.mark.parametrize(
     ("name", "source", "flagged", "blocked"),
-    [("attacks", "user", 0.8, 0.5), ("hijacks", "document", 0.8, 0.6), ("hijacks", "tool", 0.8, 0.6)],
+    [("attacks", "user", 0.8, 0.5), ("hijacks", "document", 0.8, 0.5), ("hijacks", "tool", 0.8, 0.5)],
 )
 def test_attacks_that_training_never_saw_are_seen(
     name: str, source: Source, flagged: float, blocked: float

@@ -78,8 +78,7 @@ def test_the_needles_say_most(pattern: str, known: Needles) -> None:
 def test_the_shape_of_a_match_matches_the_shape_of_the_pattern(pattern: str) -> None:
     random = Random(pattern)
     shapes = regex.compile(shape_pattern(pattern))
-    for _ in range(100):
-        match = sample(pattern, random)
+    for match in [sample(pattern, random) for _ in range(100)]:
         assert shapes.fullmatch(shape(match))
         assert shapes.fullmatch(shape(match)[: random.randrange(len(match))], partial=True)
         assert not shapes.fullmatch("A@" + shape(match) + "\x00@")

@@ -21,11 +21,13 @@ from multidict import CIMultiDict
 from gateway import simulator
 from gateway.access.prices import Price
 from gateway.config import (
+    Audit,
     Cache,
     CircuitBreaker,
     Config,
     Guard,
     Key,
+    Metrics,
     Model,
     Provider,
     Proxies,
@@ -35,6 +37,7 @@ from gateway.config import (
     Server,
     State,
     Timeouts,
+    Traces,
 )
 from gateway.guard.policy import Policy
 from gateway.server.serving import start
@@ -193,6 +196,12 @@ def asking(model: str, content: Any = "Hello", *, stream: bool = True, **more: A
     return json.dumps({"model": model, "stream": stream, "messages": [message], **more}).encode()
 
 
+def picture(size: int) -> list[dict[str, Any]]:
+    """Content that is long and takes no time, because nobody looks at it."""
+    url = "data:image/png;base64," + "A" * size
+    return [{"type": "image_url", "image_url": {"url": url}}]
+
+
 def saying(text: str, options: str = "") -> str:
     """The simulator's model that answers with a text."""
     return f"sim:script?text={quote(text)}&{options}".rstrip("&")
@@ -264,6 +273,9 @@ async def running(
     guards: Iterable[Guard] = (),
     others: Iterable[Provider] = (),
     provider_headers: dict[str, str] | None = None,
+    metrics: Metrics | None = None,
+    traces: Traces | None = None,
+    audit: Audit | None = None,
     retries: Retries | None = None,
     breaker: CircuitBreaker | None = None,
     routes: Iterable[Route] = (),
@@ -295,6 +307,9 @@ async def running(
         state=state,
         policies=[*policies],
         model=model,
+        metrics=metrics,
+        traces=traces,
+        audit=audit,
         guards=[*guards],
     )
     runner, port = await start(config, Proxies())

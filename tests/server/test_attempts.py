@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterable
@@ -19,6 +20,8 @@ import pytest
 
 from gateway import simulator
 from gateway.config import CircuitBreaker, Key, Provider, Retries, Route, Secret, Timeouts
+from gateway.guard.policy import Policy
+from gateway.guard.topics import Topic, Topics
 from gateway.server.reload import CURRENT
 from gateway.simulator import Simulator
 from tests.server.conftest import Start
@@ -166,9 +169,10 @@ async def test_a_reset_before_the_answer_is_asked_again_and_told(
         assert it.requests[0] == it.requests[1]
 
 
+@pytest.mark.parametrize("header", [("Retry-After", "0.05"), ("retry-after-ms", "50")], ids=["s", "ms"])
 @both
-async def test_a_rate_limit_is_waited_for(start: Start, stream: bool) -> None:
-    async with scripted(reply(429, headers=[("Retry-After", "0.05")]), fine(stream)) as it:
+async def test_a_rate_limit_is_waited_for(start: Start, stream: bool, header: Header) -> None:
+    async with scripted(reply(429, headers=[header]), fine(stream)) as it:
         gateway = await start(provider_url=it.url, retries=QUICK)
         answer = await gateway.chat("sim", stream=stream)
         assert text_of(answer, stream) == SAID
@@ -557,7 +561,7 @@ async def test_a_wait_may_be_bridged_by_keepalives(start: Start) -> None:
     """The failure came before anything had gone out; what follows the comment is the second answer."""
     async with scripted(reply(500), fine(True)) as it:
         gateway = await start(
-            provider_url=it.url, keepalive_after_s=0.02, retries=Retries(most=1, first_wait_s=0.3)
+            provider_url=it.url, keepalive_after_s=0.3, retries=Retries(most=1, first_wait_s=1.2)
         )
         answer = await gateway.chat("sim")
         assert answer.body.startswith(b":")
@@ -568,7 +572,7 @@ async def test_a_wait_may_be_bridged_by_keepalives(start: Start) -> None:
 async def test_a_second_failure_after_a_keepalive_is_told_in_the_stream(start: Start) -> None:
     async with scripted(streamed(b"data: " + json.dumps(ERROR).encode() + b"\n\n"), reply(500)) as it:
         gateway = await start(
-            provider_url=it.url, keepalive_after_s=0.02, retries=Retries(most=5, first_wait_s=0.3)
+            provider_url=it.url, keepalive_after_s=0.3, retries=Retries(most=5, first_wait_s=1.2)
         )
         answer = await gateway.chat("sim")
         assert answer.stream_error["type"] == "server_error"
@@ -590,3 +594,85 @@ async def test_leaving_while_waiting_asks_nobody(start: Start) -> None:
 
 def gateway_of(pair: Pair) -> Any:
     return pair.runner.app[CURRENT].gateway
+
+
+async def test_what_judges_whole_answers_begins_anew_with_each(start: Start) -> None:
+    """The answer is held until it is judged; the first candidate's breaks off before that."""
+    policy = Policy("default", topics=Topics([Topic("zoo", ["zebra"])]), hold="answer")
+    async with (
+        scripted(streamed(frame({"content": "A zebra, and"}))) as it,
+        scripted(fine(True)) as good,
+        scripted(streamed(frame({"content": "A zebra."}), frame({}, "stop"), DONE)) as bad,
+    ):
+        gateway = await start(
+            provider_url=it.url,
+            policies=[policy],
+            others=[provider("good", good.url), provider("bad", bad.url)],
+            routes=[
+                Route(["chat"], ["simulated/m"], fallback=["good/m"]),
+                Route(["zoo"], ["simulated/m"], fallback=["bad/m"]),
+            ],
+        )
+        answer = await gateway.chat("chat")
+        assert text_of(answer, True) == SAID
+        assert b"zebra" not in answer.body
+        refused = await gateway.chat("zoo")
+        assert refused.status == 400
+        assert refused.error["type"] == "policy_violation"
+        assert it.asked == 2
+
+
+# --- nothing is left --------------------------------------------------------------------------------------
+
+FATES = ["sim:say", "sim:long?tokens=40&pace_ms=1", "sim:say?fail=slow_head:0.02"]
+FATES += [f"sim:say?fail={fail}" for fail in ("error_first", "error_mid", "html", "empty", "truncate:2")]
+FATES += [f"sim:say?fail={fail}:head" for fail in ("drop", "reset", "stall", "garbage")]
+FATES += [f"sim:say?fail=status:{status}" for status in (400, 401, 429, 500, 503)]
+
+
+async def test_whatever_happens_each_gets_one_answer_and_nothing_is_left(
+    start: Start, claude: Simulator
+) -> None:
+    gateway = await start(
+        retries=Retries(most=1, first_wait_s=0.005),
+        timeouts=Timeouts(first_byte_s=0.5, idle_s=0.3),
+        keepalive_after_s=0.2,
+        others=[anthropic(claude)],
+        routes=[
+            Route(
+                [f"fate{at}"],
+                [f"simulated/{fate}", "claude/sim:say"],
+                "weighted",
+                fallback=["claude/sim:echo"],
+            )
+            for at, fate in enumerate(FATES)
+        ],
+    )
+    chance = random.Random(7)
+    ends: list[bool] = []
+
+    async def live() -> None:
+        model = f"fate{chance.randrange(len(FATES))}"
+        stream, leaves = chance.random() < 0.7, chance.random() < 0.25
+        async with gateway.connect() as connection:
+            connection.request(asking(model, EMAIL, stream=stream, max_tokens=50), CHAT)
+            if leaves:
+                await asyncio.sleep(chance.random() * 0.05)
+                connection.leave()
+                return
+            answer = await connection.rest(await connection.head())
+            ends.append(answer.ended)
+            if stream and answer.status == 200:
+                assert answer.body.count(b"[DONE]") == 1
+            assert answer.status in (200, 400)  # all else falls back
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for _ in range(80):
+            group.create_task(live())
+    assert all(ends)
+    shared = gateway_of(gateway)
+    while shared.capacity.requests:
+        await asyncio.sleep(0.01)
+    assert shared.capacity.memory_bytes == 0
+    assert {each.under_way for each in shared.standing.balance._known.values()} == {0}
+    assert EMAIL.encode() not in b"".join(it.body for it in (*gateway.simulator.requests, *claude.requests))

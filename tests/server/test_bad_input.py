@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import zlib
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from aiohttp import web
 
 from gateway.access.keys import PREFIX
 from gateway.config import Key, Provider, Secret
+from gateway.server import capacity
+from gateway.server import serving as listening
 from tests.server.conftest import Start
 from tests.server.running import CHAT, PROVIDER_KEY, Header, Pair, asking, connected, serving, turns
 
@@ -625,3 +628,38 @@ async def test_every_alias_is_the_same_endpoint(gateway: Pair, path: str) -> Non
 async def test_a_model_may_be_asked_for_with_its_provider(gateway: Pair) -> None:
     assert (await gateway.post(body(model="simulated/sim:say"))).status == 200
     assert gateway.saw["model"] == "sim:say"
+
+
+# --- slow clients -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX: "])
+async def test_a_head_that_does_not_come_to_its_end_is_hung_up_on(
+    start: Start, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    monkeypatch.setattr(listening, "KEEPALIVE_S", 0.05)
+    gateway = await start()
+    async with gateway.connect() as connection:
+        connection.send(sent)
+        assert await connection.closed() == b""
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/scan"])
+async def test_a_body_that_does_not_come_to_its_end_is_refused(
+    gateway: Pair, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(capacity, "GRACE_S", 0.05)
+    async with gateway.connect() as connection:
+        connection.request(b"{", path, [("Content-Length", "9")])
+        answer = await connection.rest(await connection.head())
+    assert (answer.status, answer.error["type"]) == (408, "request_timeout")
+    assert gateway.simulator.requests == []
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/scan"])
+async def test_a_bomb_that_is_cut_short_is_refused_at_once(gateway: Pair, path: str) -> None:
+    """aiohttp's own unpacking waits for ever for the rest of it."""
+    bomb = zlib.compress(b'{"model":"sim","messages":"' + b"a" * (100 << 20), 6)[:1324]
+    answer = await gateway.post(bomb, path, [("Content-Encoding", "deflate")])
+    assert (answer.status, answer.error["type"]) == (400, "invalid_request_error")
+    assert gateway.simulator.requests == []

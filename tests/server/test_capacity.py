@@ -10,7 +10,7 @@ from gateway.errors import Overloaded
 from gateway.server.capacity import Capacity
 from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
-from tests.server.running import CHAT, Answer, Pair, asking
+from tests.server.running import CHAT, Answer, Pair, asking, picture
 
 
 def capacity(pair: Pair) -> Capacity:
@@ -48,8 +48,8 @@ async def test_one_more_than_the_limit_is_refused(start: Start) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_bodies_are_refused_beyond_the_memory(start: Start, chunked: bool) -> None:
-    gateway = await start(max_memory_bytes=2 << 20)
-    large = asking("sim:say", "word " * (120 << 10), stream=False)
+    gateway = await start(max_memory_bytes=3 << 20)
+    large = asking("sim:say", picture(600 << 10), stream=False)
     headers = [("Transfer-Encoding", "chunked")] if chunked else []
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(large), large) if chunked else large
     async with gateway.connect() as other:

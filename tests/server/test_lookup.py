@@ -12,14 +12,14 @@ from gateway.config import Cache, Key, Provider, Route, Secret
 from gateway.guard.policy import Policy
 from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
-from tests.server.running import CHAT, NEVER, Answer, Pair, asking, saying
+from tests.server.running import CHAT, NEVER, Answer, Pair, asking, picture, saying
 from tests.server.test_attempts import WHOLE, provider, reply, scripted
 
 BOB, EVE = "bob.stone@example.org", "eve.miller@example.net"
 
 
 async def ask(
-    gateway: Pair, content: str = "Hello", model: str = "sim:echo", key: str = "", **headers: str
+    gateway: Pair, content: Any = "Hello", model: str = "sim:echo", key: str = "", **headers: str
 ) -> Answer:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
     own = [("Authorization", f"Bearer sk-sluice-{key}")] if key else []
@@ -117,6 +117,18 @@ async def test_what_changes_the_answer_is_another_question(start: Start) -> None
     asked.append(await ask(gateway, model="simulated/sim:echo"))
     asked.append(await ask(gateway, OpenAI_Beta="x"))
     assert [state(each) for each in asked] == ["miss"] * 6
+
+
+async def test_a_new_idempotency_key_is_no_other_question(start: Start) -> None:
+    gateway = await start(cache=Cache())
+    asked = [await ask(gateway, Idempotency_Key=each) for each in ("x", "y")]
+    assert [state(each) for each in asked] == ["miss", "hit"]
+
+
+async def test_long_requests_bypass_it(start: Start) -> None:
+    gateway = await start(cache=Cache())
+    assert state(await ask(gateway, picture(1 << 20), model="sim:say")) == "bypass"
+    assert len(store(gateway)) == 0
 
 
 async def test_streams_bypass_it_both_ways(start: Start) -> None:

@@ -392,7 +392,11 @@ async def test_headers_say_what_was_done(start: Start, prefix: str, stream: bool
     assert len(headers["X-Request-ID"]) == 26
     assert raw.request_id == headers["X-Request-ID"]
     assert {name for name in headers if name.startswith(("x-sluice", "x-shop"))} == {
-        f"{prefix}-{name}".lower() for name in ("Provider", "Model", "Entities-Detected", "Detection-Time-Ms")
+        f"{prefix}-{name}".lower()
+        for name in (
+            *("Provider", "Model", "Entities-Detected", "Detection-Time-Ms"),
+            *("Decision", "Event-ID", "Guard-Time-Ms"),
+        )
     }
 
 

@@ -77,7 +77,7 @@ def candidate(kind: str) -> Candidate:
 
 
 def body_for(chat: ChatRequest, client: Dialect, kind: str) -> bytes:
-    return prepare(chat, client, candidate(kind), Caller(), {}).body
+    return prepare(chat, client, Caller(), {}, "", candidate(kind)).body
 
 
 @pytest.mark.parametrize("name", CLIENTS)

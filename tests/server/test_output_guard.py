@@ -6,15 +6,16 @@ import asyncio
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anthropic
 import openai
 import pytest
 from aiohttp import web
 
-from gateway.config import Guard, Secret
-from gateway.config.guards import Breaking
+from gateway.access.budget import Budget
+from gateway.config import Cache, Guard, Key, Provider, Secret
+from gateway.config.routes import CircuitBreaker, Retries, Route
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
 from gateway.guard.topics import Topic, Topics
@@ -22,7 +23,7 @@ from gateway.server.checks import Guarding
 from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
 from tests.server.guards import MINDED, classifier, onnx_model, tokenizer, webhook
-from tests.server.running import CHAT, DONE, PATIENCE_S, Answer, Pair, asking, saying
+from tests.server.running import CHAT, DONE, PATIENCE_S, Answer, Pair, asking, frame, saying, serving
 
 EMAIL = "ann@example.org"
 ZOO = Topic("zoo", [MINDED], on="answer")
@@ -84,6 +85,86 @@ async def test_one_that_comes_first_leaves_nothing_to_be_seen(start: Start) -> N
     assert said(answer.events) == ""
 
 
+@pytest.mark.parametrize("hold", ["end", "answer"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_what_is_blocked_is_paid_for_and_nothing_stays_reserved(
+    start: Start, stream: bool, hold: Literal["end", "answer"]
+) -> None:
+    """The provider has said it, whoever may read it."""
+    text = "It goes on " * 20
+    topics = Topics([Topic("zoo", [MINDED], on="answer")])
+    policy = Policy(
+        "default", topics=topics, hold=hold, deny={"PROJECT": ["heron"]}, answer={"PROJECT": "block"}
+    )
+    key = Key("app", Secret("sk-sluice-app"), budget=Budget(tokens=1_000_000, per="total"))
+    gateway = await start(policies=[policy], keys=[key])
+    store = gateway.runner.app[CURRENT].gateway.admission.store
+    paid = 0
+    for word in ("heron", MINDED):
+        body = asking(saying(f"{text} {word}"), stream=stream)
+        answer = await gateway.post(body, headers=[("Authorization", "Bearer sk-sluice-app")])
+        assert b"policy_violation" in answer.body
+        async with asyncio.timeout(PATIENCE_S):
+            while not paid + 50 < (await store.spent("app", "total")).tokens < paid + 300:
+                await asyncio.sleep(0.01)
+        paid = (await store.spent("app", "total")).tokens
+
+
+async def test_what_is_blocked_is_not_asked_for_again(start: Start) -> None:
+    others = [Provider(name="other", base_url="http://127.0.0.1:9/v1", models=["nothing"])]
+    model = saying("Heron")
+    routes = [Route([model], [f"simulated/{model}"], fallback=["other/x"])]
+    for policy in (FORBIDDING, Policy("default", topics=Topics([Topic("zoo", ["heron"])]), hold="answer")):
+        gateway = await start(policies=[policy], others=others, routes=routes)
+        for stream in (True, False):
+            answer = await ask(gateway, model, stream=stream)
+            assert b"policy_violation" in answer.body
+        assert len(gateway.simulator.requests) == 2
+
+
+async def test_a_provider_s_error_says_nothing_that_is_blocked_and_another_is_asked(start: Start) -> None:
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": {"message": "Heron is down", "type": "x"}}, status=500)
+
+    async with serving(refuse) as url:
+        key = Secret("k")
+        down = Provider(name="down", base_url=url, api_key=key, models=["nothing"], retries=Retries(most=0))
+        alone = await start(policies=[FORBIDDING], others=[down])
+        answer = await ask(alone, "down/nothing", stream=False)
+        assert answer.error["status"] == 500
+        assert b"eron" not in answer.body
+        routes = [Route(["chat"], ["down/x"], fallback=["simulated/sim:echo"])]
+        gateway = await start(policies=[FORBIDDING], others=[down], routes=routes)
+        assert (await ask(gateway, "chat", stream=False, prompt="Hello")).status == 200
+
+
+async def test_an_answer_that_waits_can_still_come_from_another_provider(start: Start) -> None:
+    """Nothing has gone out when the first one breaks off, however much it has said."""
+    async with serving(break_off) as url:
+        half = Provider(name="half", base_url=url, api_key=Secret("k"), models=["nothing"])
+        routes = [Route(["chat"], ["half/x"], fallback=["simulated/sim:echo"])]
+        policy = topical("flag", hold="answer")
+        gateway = await start(policies=[policy], others=[half], routes=routes)
+        events = (await ask(gateway, "chat", prompt=f"A {MINDED}")).events
+    assert said(events) == f"A {MINDED}"
+    assert [event["sluice"]["decision"] for event in events if "sluice" in event] == ["flag"]
+
+
+async def break_off(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    await response.write(frame({"content": f"A {MINDED} and so on"}))
+    return response
+
+
+async def test_an_answer_that_was_kept_is_judged_again(start: Start) -> None:
+    gateway = await start(policies=[topical("flag")], cache=Cache())
+    for _ in range(2):
+        whole = (await ask(gateway, ABOUT_ZEBRAS, stream=False)).json()
+        assert whole["sluice"]["decision"] == "flag"
+    assert len(gateway.simulator.requests) == 1
+
+
 # --- topics -----------------------------------------------------------------------------------------------
 
 
@@ -118,6 +199,16 @@ async def test_an_answer_that_waits_is_a_400_and_nothing_of_it_goes_out(start: S
     assert (answer.status, answer.error["type"]) == (400, "policy_violation")
     assert MINDED.encode() not in answer.body
     assert (await ask(gateway, ABOUT_NOTHING)).status == 200
+
+
+@pytest.mark.parametrize("hold", ["end", "answer"])
+async def test_an_answer_that_comes_in_one_piece_where_a_stream_was_asked_for(
+    start: Start, hold: str
+) -> None:
+    gateway = await start(policies=[topical("flag", hold=hold)])
+    events = (await ask(gateway, f"{ABOUT_ZEBRAS}&fail=json")).events
+    assert [event["sluice"]["decision"] for event in events if "sluice" in event] == ["flag"]
+    assert said(events) == f"It is a {MINDED}, they say. Ask {EMAIL}."
 
 
 async def test_a_topic_is_refused_before_anything_is_forwarded(start: Start) -> None:
@@ -329,7 +420,7 @@ async def test_an_answer_that_nobody_could_judge_is_blocked(start: Start, hold: 
 
 async def test_a_guard_that_keeps_failing_is_not_asked_any_more(start: Start) -> None:
     async with webhook(answer=FAILURES["status"]) as hook:
-        breaking = Breaking(failures=2, rest_s=80_000.0)
+        breaking = CircuitBreaker(failures=2, rest_s=80_000.0)
         acme = Guard("acme", url=hook.url, on="request", breaker=breaking)
         gateway = await start(policies=[guarded()], guards=[acme])
         statuses = [(await ask(gateway, "sim")).status for _ in range(4)]

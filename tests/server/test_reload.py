@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from gateway.config import Config, Model, Provider, Proxies, Server
+from gateway.config import Config, Model, Provider, Proxies, Server, State
 from gateway.errors import ConfigError
 from gateway.guard.policy import Policy
 from gateway.server.admission import Admission
@@ -110,6 +110,7 @@ async def test_what_outlives_a_configuration_is_taken_over() -> None:
     same = await build(replace(CONFIG, model=model), Proxies(), old)
     other = await build(replace(CONFIG, model=replace(model, min_score=0.9)), Proxies(), same)
     assert same.upstream is old.upstream is other.upstream
+    assert same.admission is old.admission is other.admission
     assert same.model is old.model is not None
     assert other.model is not old.model
     await old.upstream.close()
@@ -123,9 +124,12 @@ async def test_what_cannot_be_built_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_only_a_restart_changes_stays_and_is_named() -> None:
-    new = replace(CONFIG, server=Server(port=9, host="127.0.0.2", cors_origins=["*"]))
+    new = replace(
+        CONFIG, server=Server(port=9, host="127.0.0.2", cors_origins=["*"]), state=State(path="/elsewhere")
+    )
     taken, named = lasting(CONFIG, new)
-    assert named == ["server.host", "server.port"]
+    assert named == ["server.host", "server.port", "state"]
+    assert taken.state is None
     assert (taken.server.host, taken.server.port) == (CONFIG.server.host, CONFIG.server.port)
     assert taken.server.cors_origins == ["*"]
     assert lasting(CONFIG, CONFIG) == (CONFIG, [])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.config import Config, Key, Secret, Server
+from gateway.config import Config, Key, Secret, Server, State
 from gateway.errors import ConfigError
 from gateway.server import sockets
 
@@ -65,5 +65,8 @@ def test_without_keys_a_socket_must_be_this_machines() -> None:
     with socket.create_server(("127.0.0.1", 0)) as local, socket.create_server(("0.0.0.0", 0)) as foreign:
         sockets.check([local], Config())
         sockets.check([foreign], Config(keys=KEYS))
+        with pytest.raises(ConfigError, match="without"):  # keys may come, but until then?
+            sockets.check([foreign], Config(state=State()))
+        sockets.check([foreign], Config(state=State(), server=Server(host="0.0.0.0")))
         with pytest.raises(ConfigError, match="without"):
             sockets.check([local, foreign], Config())

@@ -175,14 +175,16 @@ async def test_told_to_stop_it_finishes_and_then_ends_what_takes_too_long(tmp_pa
         running.connect() as two,
     ):
         first, second = await begun(one), await begun(two)
+        port = running.port
         running.signal(signal.SIGTERM)
         await running.says("told to stop")
+        await running.until(lambda: not listens(port))
+        assert provider.begun == 2
         for answer in (await one.rest(first), await two.rest(second)):
             assert answer.ended
             assert answer.stream_error["type"] == "shutting_down"
             assert answer.stream_error["code"] == "SHUTTING_DOWN"
         assert await running.ends() == 0
-        assert provider.begun == 2
 
 
 async def test_workers_that_die_at_their_start_end_the_service_with_the_reason(tmp_path: Path) -> None:
@@ -201,6 +203,14 @@ async def test_workers_that_crash_at_their_start_are_tried_again_and_then_given_
         assert running.lines[-1] == (
             "sluice: workers end before they serve, 5 times now; the last one ended with status 7"
         )
+
+
+async def test_workers_share_what_is_compiled_and_have_little_of_their_own(tmp_path: Path) -> None:
+    async with held() as (_, url), service(configuration(url, workers=3), tmp_path) as running:
+        for pid in running.workers():
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+            kib = {name: int(size) for name, size, _ in (line.split() for line in lines)}
+            assert kib["Private_Clean:"] + kib["Private_Dirty:"] < 30 << 10
 
 
 async def test_workers_without_a_supervisor_end(tmp_path: Path) -> None:
@@ -280,6 +290,34 @@ async def test_systemd_is_told_what_happens(tmp_path: Path) -> None:
             running.signal(signal.SIGTERM)
             assert "EXTEND_TIMEOUT_USEC=" in await told("STOPPING=1")
             assert await running.ends() == 0
+
+
+async def test_what_runs_beside_the_workers_is_kept_running_and_ends_with_them(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    listen = (
+        "import asyncio; from gateway.server import beside, supervisor; supervisor._BESIDE_AGAIN_S = 0; "
+        "listen = lambda: asyncio.start_server(lambda reader, writer: writer.close(), '127.0.0.1', "
+        f"{port}); beside.wanted = lambda config: listen"
+    )
+    async with held() as (_, url), service(configuration(url), tmp_path, before=listen) as running:
+        await running.until(lambda: len(running.workers()) == 2)
+        _, listener = running.workers()
+        await running.until(lambda: listens(port))
+        os.kill(listener, signal.SIGKILL)
+        await running.until(lambda: len(running.workers()) == 2 and listener not in running.workers())
+        await running.until(lambda: listens(port))
+        running.signal(signal.SIGUSR2)
+        await running.says(" listens on ", times=2)
+        await running.until(lambda: listens(port))
+        running.signal(signal.SIGTERM)
+        assert await running.ends() == 0
+        assert not listens(port)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import base64
 import codecs
 import json
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -59,8 +60,8 @@ def gemini(*contents: dict[str, Any], **more: Any) -> tuple[str, dict[str, Any]]
     return "/v1beta/models/sim:echo:generateContent", {"contents": [*contents], **more}
 
 
-HI = {"role": "user", "content": "hi"}
-HI_PART = {"role": "user", "parts": [{"text": "hi"}]}
+HI = {"role": "user", "content": "hello"}
+HI_PART = {"role": "user", "parts": [{"text": "hello"}]}
 
 
 def block(text: str) -> dict[str, Any]:
@@ -91,11 +92,11 @@ REQUESTS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
     "chat file": (chat({"role": "user", "content": [{"type": "file", "file": {"file_data": f"data:text/plain;base64,{FILE}"}}]}), "messages[0].content[0].file"),
     "chat definition": (chat(HI, tools=[{"type": "function", "function": function(description=ORDER)}]), "tools[0]"),
     "chat schema": (chat(HI, tools=[{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "string", "description": ORDER}}}}}]), "tools[0]"),
-    "chat metadata": (chat(HI, metadata={"note": PLANTED}), "metadata"),
-    "chat metadata key": (chat(HI, metadata={PLANTED: "x"}), "metadata"),
-    "chat user field": (chat(HI, user=PLANTED), "user"),
-    "chat unknown field": (chat(HI, unheard_of={"of": [PLANTED]}), "*"),
-    "chat prediction": (chat(HI, prediction={"type": "content", "content": PLANTED}), "*"),
+    "chat metadata": (chat(HI, metadata={"note": ORDER}), "metadata"),
+    "chat metadata key": (chat(HI, metadata={ORDER: "x"}), "metadata"),
+    "chat user field": (chat(HI, user=ORDER), "user"),
+    "chat unknown field": (chat(HI, unheard_of={"of": [ORDER]}), "*"),
+    "chat prediction": (chat(HI, prediction={"type": "content", "content": ORDER}), "prediction"),
     "completions": (("/v1/completions", {"model": "sim:echo", "prompt": ORDER}), "prompt"),
     "completions list": (("/v1/completions", {"model": "sim:echo", "prompt": ["hi", ORDER]}), "prompt[1]"),
     "completions suffix": (("/v1/completions", {"model": "sim:echo", "prompt": "hi", "suffix": ORDER}), "suffix"),
@@ -106,7 +107,7 @@ REQUESTS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
     "responses arguments": (responses([{"type": "function_call", "call_id": "c", "name": "f", "arguments": RESULT}]), "input[0].arguments"),
     "responses file": (responses([{"role": "user", "content": [{"type": "input_file", "filename": "a", "file_data": f"data:text/plain;base64,{FILE}"}]}]), "input[0].content[0].*"),
     "responses definition": (responses("hi", tools=[{"type": "function", **function(description=ORDER)}]), "tools[0]"),
-    "responses metadata": (responses("hi", metadata={"a": PLANTED}), "metadata"),
+    "responses metadata": (responses("hi", metadata={"a": ORDER}), "metadata"),
     "anthropic user": (messages({"role": "user", "content": ORDER}), "messages[0].content"),
     "anthropic block": (messages({"role": "user", "content": [block(ORDER)]}), "messages[0].content[0].text"),
     "anthropic document": (messages({"role": "user", "content": [{"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": PLANTED}}, block("hi")]}), "messages[0].content[0].source.data"),
@@ -115,7 +116,7 @@ REQUESTS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
     "anthropic arguments": (messages(HI, {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {"a": {"b": PLANTED}}}]}), "messages[1].content[0].*"),
     "anthropic assistant": (messages(HI, {"role": "assistant", "content": PLANTED}), "messages[1].content"),
     "anthropic definition": (messages(HI, tools=[{"name": "f", "description": ORDER, "input_schema": {"type": "object"}}]), "tools[0]"),
-    "anthropic metadata": (messages(HI, metadata={"user_id": PLANTED}), "metadata"),
+    "anthropic metadata": (messages(HI, metadata={"user_id": ORDER}), "metadata"),
     "anthropic count": (("/v1/messages/count_tokens", {"model": "sim:echo", "messages": [{"role": "user", "content": ORDER}]}), "messages[0].content"),
     "gemini user": (gemini({"role": "user", "parts": [{"text": ORDER}]}), "contents[0].parts[0].text"),
     "gemini tool": (gemini(HI_PART, {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"a": [PLANTED]}}}]}), "contents[1].parts[0].functionResponse.response"),
@@ -124,7 +125,7 @@ REQUESTS: dict[str, tuple[tuple[str, dict[str, Any]], str]] = {
     "gemini assistant": (gemini(HI_PART, {"role": "model", "parts": [{"text": PLANTED}]}), "contents[1].parts[0].text"),
     "gemini file": (gemini({"role": "user", "parts": [{"inlineData": {"mimeType": "text/html", "data": FILE}}]}), "contents[0].parts[0].inlineData"),
     "gemini definition": (gemini(HI_PART, tools=[{"functionDeclarations": [function(description=ORDER)]}]), "tools[0]"),
-    "gemini labels": (gemini(HI_PART, labels={"a": PLANTED}), "labels"),
+    "gemini labels": (gemini(HI_PART, labels={"a": ORDER}), "labels"),
 }  # fmt: skip
 
 
@@ -306,16 +307,18 @@ async def test_to_monitor_changes_no_byte(
     path, body = ATTACK
     for streamed in (False, True):
         body = {**body, "stream": streamed, "model": "sim:script?text=ok&seed=7"}
-        bodies = []
+        bodies, answers = [], []
         for name in (policy, "off"):
             answer = await ask(gateway, path, body, headers={"X-Sluice-Policy": name})
             assert (answer.status, answer.headers["X-Sluice-Decision"]) == (200, "allow")
             assert "X-Sluice-Threat-Type" not in answer.headers
             bodies.append(gateway.simulator.requests[-1].body)
+            answers.append(re.sub(rb'"id":"[^"]*"|"created":[0-9]+', b"", answer.body))
             facts = told(caplog)
             assert facts["threats"] is None
             assert bool(facts["threats_watched"]) == (name == policy)
         assert bodies[0] == bodies[1]
+        assert answers[0] == answers[1]
         assert json.loads(bodies[0])["messages"] == body["messages"]
 
 

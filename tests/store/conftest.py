@@ -29,8 +29,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=("memory", "local", "redis"))
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+def open_store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Opens an empty store each time."""
+    monkeypatch.setattr("gateway.store.redis._TIMEOUT_S", 30.0)  # a busy machine is not what is tested
     if request.param == "memory":
         return MemoryStore
     if request.param == "local":

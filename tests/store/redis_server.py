@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import redis
@@ -38,6 +41,16 @@ class RedisServer:
                 except redis.exceptions.RedisError:
                     time.sleep(0.02)
         raise AssertionError("redis-server did not start")
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It takes connections, and answers nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         if self._process is not None:

@@ -107,7 +107,8 @@ async def test_places_are_right_again_when_it_is_back() -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    monkeypatch.setattr("gateway.store.redis._TIMEOUT_S", 30.0)  # one that is gone says so at once
     if not is_installed():
         pytest.skip("redis-server is not installed")
     server = RedisServer(tmp_path, keep=True)
@@ -184,3 +185,13 @@ async def test_a_client_that_leaves_while_redis_is_asked_leaves_nothing_behind(s
     assert await shared.spent("app", "2027-01") == Spent()
     assert isinstance(await shared.admit(ask(Limits(concurrent=1)), START_MS), Admitted)
     await shared.close()
+
+
+async def test_a_redis_that_hangs_is_away_soon(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.store.redis._TIMEOUT_S", 0.1)
+    async with opened(server) as store:
+        with server.stopped():
+            async with asyncio.timeout(10):
+                outcomes = await asyncio.gather(*(store.admit(PLENTY, START_MS) for _ in range(5)))
+            assert [type(each) for each in outcomes] == [Admitted] * 3 + [Denied] * 2
+            assert store.away

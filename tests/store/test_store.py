@@ -63,7 +63,7 @@ async def played(store: Store, script: Sequence[tuple[int, Any]]) -> list[Any]:
 def test_a_store_decides_as_the_account_does(open_store: Open) -> None:
     with asyncio.Runner() as runner:
 
-        @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+        @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
         @given(scripts)
         def law(script: list[tuple[int, Any]]) -> None:
             store = open_store()

@@ -64,6 +64,7 @@ _KEEP = (
     "functions.*.name",
     "function_call.name",
     "response_format.type",
+    "prediction.type",
     "response_format.json_schema.name",
     "stream_options.**",
     "logit_bias.**",
