@@ -92,14 +92,14 @@ def parts() -> Iterator[Part]:
 
 def _restore(scan: Scan, whole: bytes) -> bytes:
     body = load(whole)
-    restore_body(body, OPENAI_CHAT.classifier(False), scan)
+    restore_body(body, OPENAI_CHAT.classifier(False), scan, OPENAI_CHAT.field_names)
     return encode(body)
 
 
 def _guarded(request: bytes) -> tuple[Vault, dialogue.Asked]:
     vault = Vault()
     chat = parse_request(request)
-    redact_request(chat.body, OPENAI_CHAT.classifier(False), vault)
+    redact_request(chat.body, OPENAI_CHAT.classifier(False), vault, OPENAI_CHAT.field_names)
     hidden = wires.read_request(encode(chat.body))
     assert hidden is not None
     return vault, hidden

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 from benchmarks.candidates.candidate import Proxy, Start, free_port, wait_until_listening
@@ -30,6 +31,10 @@ answer = { "*" = "allow" }
 """
 
 
+# Patterns are compiled before anything is served; on a busy machine that takes a while.
+_PATIENCE_S = 60.0
+
+
 def sluice(upstream: str = "direct", *, dialect: str = "openai_chat", more: str = "") -> Start:
     """`dialect` is the provider's; `more` goes behind the configuration, `PASSING` to look for nothing."""
 
@@ -44,7 +49,18 @@ def sluice(upstream: str = "direct", *, dialect: str = "openai_chat", more: str 
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(config), "--quiet"]
         log = folder / "error.log"
         with log.open("w") as stderr, started(command, core, stderr=stderr) as process:
-            wait_until_listening(port, lambda: process.poll() is not None, log)
+            wait_until_listening(port, lambda: process.poll() is not None, log, _PATIENCE_S)
+            _wait_until_ready(port)
             yield Proxy(f"http://127.0.0.1:{port}/v1", process.pid)
 
     return start
+
+
+def _wait_until_ready(port: int) -> None:
+    """The socket takes connections before there is a worker to answer them; then the first answer waits."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
+    try:
+        connection.request("GET", "/readyz")
+        connection.getresponse().read()
+    finally:
+        connection.close()

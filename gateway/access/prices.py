@@ -3,8 +3,9 @@
 `LIST` holds list prices of the model makers' own APIs in US dollars per million tokens, gathered in the
 middle of 2026 from price lists in other open projects; what holds is what the makers publish
 (openai.com/api/pricing, claude.com/pricing, ai.google.dev/gemini-api/docs/pricing), so check before you bill
-by it. Tiers for long prompts, batches and regions are not in it. A configuration's own rows come first. A model that
-neither knows has no price: nothing is guessed, because a new version of a model may cost four times as much.
+by it. Tiers for long prompts, batches and regions are not in it. A configuration's own rows come first. A
+model that neither knows has no price: nothing is guessed, because a new version of a model may cost four
+times as much.
 """
 
 from __future__ import annotations

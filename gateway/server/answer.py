@@ -78,7 +78,7 @@ async def respond(answering: Answering) -> web.Response:
     if answering.is_same:
         classify = answering.provider.classifier(chat.json_output)
         if answering.reader is None:
-            restore_body(body, classify, scan)
+            restore_body(body, classify, scan, answering.provider.field_names)
         else:
             await restore_whole(body, classify, scan, answering.reader)
         if scan.restored or scan.redacted:

@@ -334,7 +334,7 @@ class ResponseStream:
     def _made_safe(self, event: Annotation | Logprobs | Extra) -> bool:
         """Redact and restore what an event says beside the lanes; whether it can still be said."""
         if isinstance(event, Extra):
-            restore_body(event.data, self._classify, self.scan)
+            restore_body(event.data, self._classify, self.scan, self._provider.field_names)
             return True
         state = self._lanes.open.get(event.lane)
         changed = state is not None and (state.changed or bool(state.pieces))

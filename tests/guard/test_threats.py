@@ -291,6 +291,7 @@ def records(shared: Path) -> list[dict[str, Any]]:
 
 
 @needs_shared
+@pytest.mark.timeout(300)
 def test_the_weights_are_those_of_the_labelled_prompts(shared: Path) -> None:
     """The weights were trained on these, so this says nothing of what is unseen: it catches weights of another
     version of the code. docs/threats.md has the figures of text that was kept out.

@@ -140,7 +140,7 @@ def told(answer: Answer) -> dict[str, str | None]:
 
 def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
     """The last request's facts."""
-    found: dict[str, Any] = json.loads(caplog.get_records("call")[-1].message)
+    found: dict[str, Any] = caplog.get_records("call")[-1].__dict__["facts"]
     return found
 
 

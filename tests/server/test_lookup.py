@@ -223,7 +223,7 @@ async def test_a_hit_is_no_usage(start: Start, caplog: pytest.LogCaptureFixture)
     gateway = await start(cache=Cache())
     for _ in range(2):
         await ask(gateway)
-    first, second = [json.loads(each.message) for each in caplog.get_records("call")][-2:]
+    first, second = [each.__dict__["facts"] for each in caplog.get_records("call")][-2:]
     assert first["cache"] == "miss"
     assert first["input_tokens"] > 0
     assert (second["cache"], second["attempts"], second["input_tokens"]) == ("hit", 0, None)

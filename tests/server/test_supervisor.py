@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -200,7 +201,7 @@ async def test_workers_that_crash_at_their_start_are_tried_again_and_then_given_
     config = configuration("http://127.0.0.1:1")
     async with service(config, tmp_path, starts=False, before=broken) as running:
         assert await running.ends() == 1
-        assert running.lines[-1] == (
+        assert json.loads(running.lines[-1])["message"] == (
             "sluice: workers end before they serve, 5 times now; the last one ended with status 7"
         )
 

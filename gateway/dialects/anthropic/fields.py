@@ -132,7 +132,9 @@ FIELD_NAMES = fields.names(_KEEP) - {"*", "**"} | set(
     "messages system text source url data title context citations enabled cited_text thinking signature "
     "tools description input_schema properties required additionalProperties strict input_examples "
     "stream temperature top_p stop_sequences metadata user_id output_config format schema "
-    "partial_json citation explanation stop_sequence delta content_block message error".split()
+    "partial_json citation explanation stop_sequence delta content_block message error "
+    "input_tokens output_tokens cache_creation_input_tokens cache_read_input_tokens cache_creation "
+    "ephemeral_5m_input_tokens ephemeral_1h_input_tokens".split()
 )
 
 # `source.data` is text in a document of plain text, else base64 of one of the five formats that the API

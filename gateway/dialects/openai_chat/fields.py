@@ -111,7 +111,9 @@ FIELD_NAMES = fields.names(_KEEP) | set(
     "messages content text image_url url tools tool_calls function description parameters properties "
     "required additionalProperties stream temperature top_p max_tokens max_completion_tokens n stop seed "
     "tool_choice user metadata response_format json_schema schema strict presence_penalty frequency_penalty "
-    "include_usage arguments".split()
+    "include_usage arguments refusal annotations logprobs prompt_tokens completion_tokens total_tokens "
+    "prompt_tokens_details completion_tokens_details cached_tokens audio_tokens reasoning_tokens "
+    "accepted_prediction_tokens rejected_prediction_tokens".split()
 )
 
 _plain = fields.classifier(_KEEP, json=_JSON)
