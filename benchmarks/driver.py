@@ -20,6 +20,7 @@ import msgspec
 import uvloop
 
 from benchmarks import dialogue, wires
+from benchmarks.results import FIRST_SHARES, GAP_SHARES, SHARES, percentiles
 
 # What the official Python SDK sends: a proxy has to read it all.
 _HEADERS = (
@@ -63,8 +64,8 @@ class Load(msgspec.Struct):
 class Outcome(msgspec.Struct):
     """`first_ms` are the times to the first token of answers that began in the window (or to the whole one),
     `gap_ms` those between two reads in it. `late_ms` is how much later than the provider's pace events came,
-    by the earliest of each answer, of answers in which no event was merged with another. `faults` says what
-    was wrong with which answers."""
+    by the earliest of each answer, of answers in which no event was merged with another. Of each, in the end
+    only the percentiles that `results` has places for. `faults` says what was wrong with which answers."""
 
     answers: int = 0
     in_window: int = 0
@@ -159,6 +160,9 @@ async def run(load: Load) -> Outcome:
     for answer in answers:
         _judge(answer, load, outcome)
         _time(answer, load, begun_at, ended_at, outcome)
+    outcome.first_ms = percentiles(outcome.first_ms, FIRST_SHARES)
+    outcome.gap_ms = percentiles(outcome.gap_ms, GAP_SHARES)
+    outcome.late_ms = percentiles(outcome.late_ms, SHARES)
     return outcome
 
 

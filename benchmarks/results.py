@@ -33,6 +33,8 @@ class Stamp(Struct):
 
 # The places of `late_ms`: enough for a curve.
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
+FIRST_SHARES = (0.5, 0.99)
+GAP_SHARES = (0.5, 0.95, 1.0)
 P99, LATEST = SHARES.index(0.99), SHARES.index(1.0)
 
 
@@ -45,8 +47,8 @@ class Measurement(Struct):
     cpu_us_per_event: float | None
     load_cpu_us_per_event: float
     answers: int
-    first_ms: list[float]  # median and 99th percentile
-    gap_ms: list[float]  # median, 95th percentile and the longest
+    first_ms: list[float]  # at each of FIRST_SHARES
+    gap_ms: list[float]  # at each of GAP_SHARES
     late_ms: list[float]  # at each of SHARES
     memory_bytes: list[int]  # at rest and under the load
     others_share: float  # of the cores' time, for work that is no part of the run
@@ -83,6 +85,11 @@ def percentile(figures: Sequence[float], share: float) -> float:
         return float("nan")
     ordered = sorted(figures)
     return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+
+
+def percentiles(figures: Sequence[float], shares: Sequence[float]) -> list[float]:
+    """At each of the shares; none of nothing."""
+    return [round(percentile(figures, share), 3) for share in shares] if figures else []
 
 
 def over_rounds(outcome: Outcome, figure: Callable[[dict[str, Measurement]], float | None]) -> Spread | None:

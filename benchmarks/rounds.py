@@ -25,7 +25,7 @@ from benchmarks.driver import Load
 from benchmarks.driver import Outcome as Driven
 from benchmarks.processor import Cores, started
 from benchmarks.provider import Counts
-from benchmarks.results import SHARES, Measurement, Outcome, percentile
+from benchmarks.results import Measurement, Outcome
 from benchmarks.scenarios import Scenario
 
 Progress = Callable[[str], None]
@@ -151,7 +151,10 @@ def _measure(
         driver.stdin = None
         before, after = read("begin"), read("end")
         under_load = _memory(proxy)
-        driven = msgspec.json.decode(driver.stdout.readline() or "{}", type=Driven)
+        try:
+            driven = msgspec.json.decode(driver.stdout.readline(), type=Driven)
+        except msgspec.DecodeError:
+            raise BenchmarkFailed(f"{name}: the load broke off before it told what came") from None
     if driven.faults or not driven.answers:
         said = driven.faults[0] if driven.faults else "no answer came"
         raise BenchmarkFailed(f"{name}: {len(driven.faults)} of {driven.answers} answers are wrong: {said}")
@@ -171,16 +174,12 @@ def _measure(
         cpu_us_per_event=round(proxy_s * 1e6 / events, 3) if proxy.pid is not None else None,
         load_cpu_us_per_event=round(load_s * 1e6 / events, 3),
         answers=driven.in_window,
-        first_ms=_percentiles(driven.first_ms, 0.5, 0.99),
-        gap_ms=_percentiles(driven.gap_ms, 0.5, 0.95, 1.0),
-        late_ms=_percentiles(driven.late_ms, *SHARES),
+        first_ms=driven.first_ms,
+        gap_ms=driven.gap_ms,
+        late_ms=driven.late_ms,
         memory_bytes=[at_rest, under_load] if proxy.pid is not None else [],
         others_share=round(max(0.0, others_s) / (2 * seconds), 3),
     )
-
-
-def _percentiles(figures: list[float], *shares: float) -> list[float]:
-    return [round(percentile(figures, share), 3) for share in shares] if figures else []
 
 
 def _memory(proxy: Proxy) -> int:

@@ -14,6 +14,7 @@ from benchmarks.processor import started
 _SERVER = """\
 [server]
 port = {port}
+workers = 1
 upstream = "{upstream}"
 """
 _PROVIDER = """
