@@ -36,7 +36,7 @@ from benchmarks.wires import FEWEST_EVENTS
 
 _EXAMPLES = """\
 examples:
-  python -m benchmarks                             everything: about five minutes, kept as results/latest.*
+  python -m benchmarks                             everything: about ten minutes, kept as results/latest.*
   python -m benchmarks --quick                     nginx and the gateway, in under a minute, not kept
   python -m benchmarks --scenarios whole,mix       only these loads
   python -m benchmarks --candidates nginx,sluice   only these candidates, in this order

@@ -81,7 +81,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(
             "whole",
             "answers in one piece, 32 clients that ask again at once",
-            ["nginx", "haproxy", "sluice-pass", "sluice", "portkey", "litellm", "litellm-guard"],
+            ["nginx", "sluice-pass", "sluice", "portkey", "litellm"],
             streams=32,
             pace_ms=0.0,
             stream=False,
