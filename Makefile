@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint format check bench accuracy fuzz soak install uninstall lock clean
+.PHONY: help demo test lint format check bench bench-quick accuracy fuzz soak install uninstall lock clean
 
 PYTHON ?=
 ARGS ?=
@@ -12,7 +12,7 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/.runtime ## Watch a streamed answer whose prompt the provider never saw in clear
 	$(BIN)/sluice demo $(ARGS)
@@ -34,6 +34,9 @@ check: lint test ## What must pass before a commit: lint and test
 
 bench: .venv/.dev ## Measure against other proxies on this machine
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-quick: .venv/.dev ## The same against nginx alone, in under a minute
+	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 accuracy: .venv/.dev ## Measure what is found in labelled text, beside Presidio if it is installed
 	$(BIN)/python -m benchmarks accuracy $(ARGS)

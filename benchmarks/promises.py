@@ -19,7 +19,7 @@ from benchmarks.results import (
 )
 
 # Of the cores; with more work beside the run its figures say little.
-MOST_OTHERS_SHARE = 0.05
+MOST_OTHERS_SHARE = 0.02
 
 
 class Promise(NamedTuple):
@@ -103,7 +103,7 @@ def verdicts(run: Run) -> Iterator[str]:
     """The promises as a list, kept or not, as far as the run tells."""
     if is_disturbed(run):
         yield (
-            f"- Nothing is judged: other work took up to {others_share(run):.0%} of the cores. It spoils "
+            f"- Nothing is judged: other work took {others_share(run):.0%} of the cores. It spoils "
             "caches, which costs a gateway more than nginx; and where events wait and then come together, "
             "they cost less than they should."
         )

@@ -229,7 +229,7 @@ def test_a_broken_promise_is_said_but_not_of_a_busy_machine() -> None:
     assert "7.00, at most 5 promised: **NOT KEPT**" in third
     slow.others_share = 0.25
     (only,) = promises.verdicts(run)
-    assert "25%" in only
+    assert "8%" in only
 
 
 def test_a_rate_is_promised_from_below() -> None:
