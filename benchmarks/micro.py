@@ -84,14 +84,14 @@ def parts() -> Iterator[Part]:
     forwarded = partial(forward, chat, Target("gpt-4o-mini", stream=True, ask_usage=False))
     yield Part("request: encode the body", "request", forwarded)
     whole = wires.whole("openai", hidden, EVENTS)
-    yield Part("answer: restore a whole one", "answer", partial(_restore, scan, whole))
+    yield Part("answer: restore a whole one", "answer", partial(_restore, vault, whole))
     headers = [("host", "api.example.com"), ("authorization", "Bearer sk-x"), ("accept", "text/event-stream")]
     send = partial(encode_request, "POST", "/v1/chat/completions", headers, request)
     yield Part("http1: encode a request", "request", send)
 
 
-def _restore(scan: Scan, whole: bytes) -> bytes:
-    body = load(whole)
+def _restore(vault: Vault, whole: bytes) -> bytes:
+    body, scan = load(whole), answer_scan(vault)  # another scan, since one remembers what it has scanned
     restore_body(body, OPENAI_CHAT.classifier(False), scan, OPENAI_CHAT.field_names)
     return encode(body)
 
