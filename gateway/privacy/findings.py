@@ -43,17 +43,23 @@ def rows_of(names: frozenset[str]) -> tuple[Entity, ...]:
     return tuple(entity for entity in ENTITIES if entity.name in names)
 
 
-def find_all(text: str, rules: Rules) -> list[Span]:
-    """What is found in the text, in disguise too: ascending, none overlapping."""
-    return finished(find_all_in_steps(text, rules))
+def find_all(text: str, rules: Rules, context: str = "") -> list[Span]:
+    """What is found in the text, in disguise too: ascending, none overlapping.
+
+    `context` stands before the text and only says what may be found in it.
+    """
+    return finished(find_all_in_steps(text, rules, context))
 
 
-def find_all_in_steps(text: str, rules: Rules) -> Steps[list[Span]]:
+def find_all_in_steps(text: str, rules: Rules, context: str = "") -> Steps[list[Span]]:
     """As `find_all`, with a stop after each stretch of the text."""
     spans: list[Span] = []
-    for _ in find_in_steps(text, rules, spans):
+    lead = len(context)
+    for _ in find_in_steps(context + text, rules, spans, lead):
         yield
-    disguised = yield from in_disguise_in_steps(text, rules)
+    if lead:
+        spans = [Span(each.start - lead, each.end - lead, each.entity) for each in spans]
+    disguised = yield from in_disguise_in_steps(text, rules, context)
     return (yield from united_in_steps(spans, disguised))
 
 
@@ -91,15 +97,8 @@ def finished(steps: Steps[T]) -> T:
 # --- in disguise --------------------------------------------------------------------------------------------
 
 
-def in_disguise(text: str, rules: Rules, context: str = "") -> list[Span]:
-    """What is found only once hidden characters are plain, at its offsets in the text as it is.
-
-    `context` stands before the text and only says what may be found in it.
-    """
-    return finished(in_disguise_in_steps(text, rules, context))
-
-
 def in_disguise_in_steps(text: str, rules: Rules, context: str = "") -> Steps[list[Span]]:
+    """What is found only once hidden characters are plain, at its offsets in the text as it is."""
     normal = yield from normalise_in_steps(text)
     if normal is None:
         return []
@@ -117,13 +116,8 @@ def in_disguise_in_steps(text: str, rules: Rules, context: str = "") -> Steps[li
     return spans
 
 
-def united(spans: list[Span], more: list[Span]) -> list[Span]:
-    """Both, ascending; of two that overlap one span, as the longer of them."""
-    return finished(united_in_steps(spans, more))
-
-
 def united_in_steps(spans: list[Span], more: list[Span]) -> Steps[list[Span]]:
-    """As `united`, with a stop after some of the spans. Both lists ascend."""
+    """Both, ascending; of two that overlap one span, as the longer of them. Both lists ascend."""
     if not more:
         return spans
     both: list[Span] = []

@@ -12,13 +12,13 @@ import regex
 
 from gateway.chat import Nature
 from gateway.privacy.entities import Entity
+from gateway.privacy.findings import find_all, finished, in_disguise_in_steps
 from gateway.privacy.json_run import JsonRun, SniffRun, decoded, looks_like_json
 from gateway.privacy.model import Known, joined, spans_of
-from gateway.privacy.normalise import normalise_in_steps
 from gateway.privacy.plan import plan_for
 from gateway.privacy.rules import Rules
 from gateway.privacy.scanner import Edit, Scan, TextRun
-from gateway.privacy.search import Span, find_in_steps
+from gateway.privacy.search import Span
 from gateway.privacy.sentences import page, pieces
 
 _ESCAPE_OR_QUOTE = regex.compile(r'[\\"]').search
@@ -38,7 +38,7 @@ def read(text: str, nature: Nature, known: Known | None) -> list[Span]:
 def noted(rules: Rules, text: str, nature: Nature, context: str) -> list[Span]:
     """What of the flagged stands in a text of a request."""
     if nature == "text":
-        return _found(rules, text, context)
+        return find_all(text, rules, context)
     entities: list[Entity] = []
 
     def note(entity: Entity, value: str) -> str:
@@ -61,7 +61,7 @@ def hiding(
 ) -> list[Edit]:
     """What is to be changed in a text of a request; `known` is what rules found in it, if they have."""
     if nature == "text":
-        spans = joined(_found(rules, text, context) if known is None else known, by_model, text)
+        spans = joined(find_all(text, rules, context) if known is None else known, by_model, text)
         edits = [Edit(s.start, s.end, scan.replace(s.entity, text[s.start : s.end])) for s in spans]
     else:
         edits = edits_of(scan, text, nature, context)
@@ -77,44 +77,8 @@ def hiding(
     return [e for e in edits if e.text.strip('"') != text[e.start : e.end].strip('"')]
 
 
-def _found(rules: Rules, text: str, context: str) -> list[Span]:
-    spans: list[Span] = []
-    for _ in found_in_steps(rules, text, context, spans):
-        pass
-    return spans
-
-
-def found_in_steps(rules: Rules, text: str, context: str, spans: list[Span]) -> Iterator[None]:
-    """Add what rules find in a text, and what they find only once its hidden characters are plain."""
-    lead = len(context)
-    found: list[Span] = []
-    for _ in find_in_steps(context + text, rules, found, lead):
-        yield
-    plain = [Span(each.start - lead, each.end - lead, each.entity) for each in found]
-    disguised: list[Span] = []
-    yield from _in_disguise(rules, text, context, disguised)
-    spans += _united(plain, disguised)
-
-
-def _in_disguise(rules: Rules, text: str, context: str, spans: list[Span]) -> Iterator[None]:
-    """Add what is found only once hidden characters are plain."""
-    normal = yield from normalise_in_steps(text)
-    if normal is None:
-        return
-    lead = len(context)
-    found: list[Span] = []
-    for _ in find_in_steps(context + normal.text, rules, found, lead):
-        yield
-    for each in found:
-        start, end = normal.original(each.start - lead, each.end - lead)
-        if text[start:end] != normal.text[each.start - lead : each.end - lead]:
-            spans.append(Span(start, end, each.entity))
-
-
 def _disguised_in_json(rules: Rules, text: str) -> list[Span]:
-    spans: list[Span] = []
-    for _ in _in_disguise(rules, text, "", spans):
-        pass
+    spans = finished(in_disguise_in_steps(text, rules))
     # What holds an escape or a quote was looked at decoded, or is not one string.
     return [each for each in spans if not _ESCAPE_OR_QUOTE(text, each.start, each.end)]
 
@@ -136,21 +100,6 @@ def apart(spans: Iterable[_Piece], others: Sequence[Edit]) -> Iterator[_Piece]:
             at += 1
         if at == len(others) or others[at].start >= piece.end:
             yield piece
-
-
-def _united(spans: list[Span], more: list[Span]) -> list[Span]:
-    """Both, ascending; of two that overlap one span, as the longer of them."""
-    if not more:
-        return spans
-    united: list[Span] = []
-    for span in sorted([*spans, *more], key=lambda s: (s.start, -s.end)):
-        if united and span.start < united[-1].end:
-            last = united[-1]
-            longer = span if span.end - span.start > last.end - last.start else last
-            united[-1] = Span(last.start, max(last.end, span.end), longer.entity)
-        else:
-            united.append(span)
-    return united
 
 
 def run_for(scan: Scan, nature: Nature, context: str) -> TextRun | JsonRun | SniffRun:

@@ -24,7 +24,8 @@ from gateway.errors import PolicyViolation
 from gateway.privacy import formats
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import Entity
-from gateway.privacy.hiding import apart, edits_of, found_in_steps, hiding, noted, read, run_for
+from gateway.privacy.findings import find_all_in_steps
+from gateway.privacy.hiding import apart, edits_of, hiding, noted, read, run_for
 from gateway.privacy.model import ActionOf, Known, joined, masked
 from gateway.privacy.model_run import ModelRun
 from gateway.privacy.plan import Action
@@ -323,8 +324,7 @@ def scan_in_steps(
     scanned: dict[tuple[str, str], Scanned] = {}
     for text, nature, context in texts_of(body, classify):
         if nature == "text" and len(text) > longest and (context, text) not in scanned:
-            found = scanned[context, text] = Scanned([], [])
-            yield from found_in_steps(policy.acting, text, context, found.acting)
-            if policy.flagged:
-                yield from found_in_steps(policy.flagged, text, context, found.flagged)
+            acting = yield from find_all_in_steps(text, policy.acting, context)
+            flagged = (yield from find_all_in_steps(text, policy.flagged, context)) if policy.flagged else []
+            scanned[context, text] = Scanned(acting, flagged)
     return scanned
