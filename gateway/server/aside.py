@@ -1,4 +1,4 @@
-"""Work on large requests, done beside the loop, so that the streams of others go on.
+"""Work on large requests, done beside the loop or in steps, so that the streams of others go on.
 
 A thread does not make the work quicker, since Python runs one at a time; but the loop gets its turn within
 `_TURN_S`, and has not to wait until all is done. What is called must share nothing that changes.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -26,3 +26,14 @@ async def aside(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs: 
         return work(*args, **kwargs)
     sys.setswitchinterval(_TURN_S)
     return await asyncio.to_thread(work, *args, **kwargs)
+
+
+async def in_steps(steps: Generator[None, None, T]) -> T:
+    """What the steps make; between two of them others have their turn."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            made: T = done.value
+            return made
+        await asyncio.sleep(0)

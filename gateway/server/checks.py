@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Generator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,6 +33,7 @@ from gateway.privacy.findings import find_all_in_steps, write_in_steps
 from gateway.privacy.rules import Rules, compile_rules
 from gateway.privacy.vault import Vault
 from gateway.server import telemetry
+from gateway.server.aside import in_steps
 from gateway.server.call import Call
 from gateway.server.classifier import OnnxClassifier
 from gateway.server.webhook import Asked, Direction, HttpClassifier, Question, Told, Webhook
@@ -157,9 +158,9 @@ class Checks:
         if not said:
             return []
         if direction == "answer":
-            found = await _in_steps(rules.topics.answer([each.text for each in said]))
+            found = await in_steps(rules.topics.answer([each.text for each in said]))
         else:
-            found = await _in_steps(rules.topics.request([text for source, text in said if source == "user"]))
+            found = await in_steps(rules.topics.request([text for source, text in said if source == "user"]))
         guards = rules.on(direction)
         is_settled = decision(found) == "block" and policy.enforcement == "enforce"
         if not guards or is_settled:
@@ -306,16 +307,5 @@ def turns(body: dict[str, Any], dialect: Dialect) -> list[Told]:
 
 
 async def _redacted(text: str, rules: Rules) -> str:
-    spans = await _in_steps(find_all_in_steps(text, rules))
-    return await _in_steps(write_in_steps(text, spans, Vault("redact"))) if spans else text
-
-
-async def _in_steps(steps: Generator[None, None, T]) -> T:
-    """What the steps make; between two of them others have their turn."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            made: T = done.value
-            return made
-        await asyncio.sleep(0)
+    spans = await in_steps(find_all_in_steps(text, rules))
+    return await in_steps(write_in_steps(text, spans, Vault("redact"))) if spans else text

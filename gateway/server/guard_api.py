@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import islice
 from time import perf_counter
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from aiohttp import web
 from msgspec import Struct
@@ -27,13 +27,13 @@ from gateway.errors import InvalidRequest
 from gateway.privacy import findings
 from gateway.privacy.actions import every_rule
 from gateway.privacy.entities import UnknownEntity
-from gateway.privacy.findings import Steps
 from gateway.privacy.redact import in_requests
 from gateway.privacy.rules import Rules, combine
 from gateway.privacy.search import Span
 from gateway.privacy.vault import Format, Vault
-from gateway.server.call import CALL, GATEWAY
-from gateway.server.capacity import read_body
+from gateway.server.aside import in_steps
+from gateway.server.call import CALL
+from gateway.server.receiving import received
 from gateway.wire.jsontext import encode
 
 T = TypeVar("T")
@@ -57,13 +57,14 @@ class _Redact(Struct):
 
 async def scan(request: web.Request) -> web.Response:
     """The spans of a text, or of each text of a list in its order. Offsets count code points."""
-    asked = typed(await _body(request), _Scan)
+    _, raw = await received(request)
+    asked = typed(json_object(raw), _Scan)
     if (asked.text is None) == (asked.texts is None):
         raise InvalidRequest("send either text, a string, or texts, a list of strings", param="text")
     rules = await _rules(asked.entities, "entities", every_rule())
     began_at = _guarding(request)
     found = [
-        await _in_steps(findings.find_all_in_steps(text, rules))
+        await in_steps(findings.find_all_in_steps(text, rules))
         for text in ([asked.text] if asked.text is not None else asked.texts or ())
     ]
     _found(request, (span for spans in found for span in spans), began_at)
@@ -74,15 +75,16 @@ async def scan(request: web.Request) -> web.Response:
 
 async def redact(request: web.Request) -> web.Response:
     """The text as it would go to a provider, and what was taken out of it."""
-    asked = typed(await _body(request), _Redact)
+    caller, raw = await received(request)
+    asked = typed(json_object(raw), _Redact)
     format = next((each for each in _FORMATS if each == asked.format.strip().lower()), None)
     if format is None:
         raise InvalidRequest(f"format must be one of {', '.join(_FORMATS)}", param="format")
     rules = await _rules(asked.pii_types, "pii_types", in_requests().acting)
     began_at = _guarding(request)
-    spans = await _in_steps(findings.find_all_in_steps(asked.content, rules))
-    vault = Vault(format, key=_hash_key(await _caller(request)))
-    redacted = await _in_steps(findings.write_in_steps(asked.content, spans, vault))
+    spans = await in_steps(findings.find_all_in_steps(asked.content, rules))
+    vault = Vault(format, key=_hash_key(caller))
+    redacted = await in_steps(findings.write_in_steps(asked.content, spans, vault))
     took_s = _found(request, spans, began_at)
     facts = encode(
         {
@@ -96,22 +98,9 @@ async def redact(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
-async def _caller(request: web.Request) -> Caller:
-    return await request[GATEWAY].admission.identify(request.headers, request.query)
-
-
 def _hash_key(caller: Caller) -> bytes:
     """Two callers' hashes of one value differ, one caller's are the same from day to day."""
     return caller.key.secret.digest if caller.key is not None else _HASH_KEY
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    call = request[CALL]
-    call.phase = "identify"
-    caller = await _caller(request)
-    call.key = caller.key.name if caller.key else None
-    call.phase = "parse"  # nobody unknown gets as far as sending a body
-    return json_object(await read_body(request))
 
 
 def _guarding(request: web.Request) -> float:
@@ -143,17 +132,6 @@ async def _rules(asked: Sequence[str] | None, param: str, default: Rules) -> Rul
 @lru_cache(maxsize=64)
 def _combined(names: frozenset[str]) -> Rules:
     return combine(rule for rule in every_rule() if rule.entity.name in names)
-
-
-async def _in_steps(steps: Steps[T]) -> T:
-    """What the steps make; between two of them others have their turn."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            made: T = done.value
-            return made
-        await asyncio.sleep(0)
 
 
 async def _listed(spans: Iterable[Span], name: str) -> bytes:

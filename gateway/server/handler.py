@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from time import perf_counter, time
+from time import time
 from typing import NamedTuple
 
 from aiohttp import web
@@ -22,12 +22,13 @@ from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.aside import aside
 from gateway.server.attempts import Attempts
 from gateway.server.call import CALL, GATEWAY
-from gateway.server.capacity import PLACE, read_body
+from gateway.server.capacity import PLACE
 from gateway.server.guarding import guard
 from gateway.server.lookup import look_up
 from gateway.server.models import Reader
 from gateway.server.protection import Protection
 from gateway.server.reading import AnswerReader
+from gateway.server.receiving import received
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,14 +59,7 @@ async def _handle(
 ) -> web.StreamResponse:
     gateway, call = request[GATEWAY], request[CALL]
 
-    call.phase = "identify"
-    caller = await gateway.admission.identify(request.headers, request.query)
-    call.key = caller.key.name if caller.key else None
-
-    call.phase = "parse"  # nobody unknown gets as far as sending a body
-    raw = await read_body(request)
-    call.received_at = perf_counter()
-    call.size_bytes = len(raw)
+    caller, raw = await received(request)
     if operation is None:
         chat = await aside(
             call.size_bytes, dialect.parse_request, raw, request.match_info.get("model"), stream

@@ -6,7 +6,6 @@ need to go on without waiting.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, NamedTuple
 
 from gateway.privacy.actions import Actions
@@ -21,6 +20,7 @@ from gateway.privacy.redact import (
     scan_in_steps,
 )
 from gateway.privacy.scanner import Scan
+from gateway.server.aside import in_steps
 from gateway.server.models import Reader
 from gateway.stream import ResponseStream
 
@@ -47,13 +47,7 @@ async def look_ahead(
                 pages[page] = shown
         found = await model.read(pages.values())
         read = {page: found[shown] for page, shown in pages.items()}
-    steps = scan_in_steps(body, classify, actions, _LONG)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return Ahead(read, end.value)
-        await asyncio.sleep(0)
+    return Ahead(read, await in_steps(scan_in_steps(body, classify, actions, _LONG)))
 
 
 async def restore_whole(body: Any, classify: Classify, scan: Scan, reader: AnswerReader) -> None:

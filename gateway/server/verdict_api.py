@@ -29,6 +29,7 @@ from gateway.guard.limits import Found, worst
 from gateway.privacy.entities import ENTITIES
 from gateway.server import checks, guarding
 from gateway.server.call import CALL, GATEWAY
+from gateway.server.receiving import received
 from gateway.server.webhook import Direction
 from gateway.wire.jsontext import encode
 
@@ -66,8 +67,8 @@ class _Verdict(Struct):
 
 async def guard(request: web.Request) -> web.Response:
     """The verdict on messages as a Chat request has them, and the messages as they would go out."""
-    caller = await _caller(request)
-    body = json_object(await request.read())
+    caller, raw = await received(request)
+    body = json_object(raw)
     asked = typed(body, _Guard)
     judged = {name: body[name] for name in ("messages", "tools") if body.get(name) is not None}
     began_at = perf_counter()
@@ -87,8 +88,8 @@ async def guard(request: web.Request) -> web.Response:
 
 async def scan(request: web.Request) -> web.Response:
     """The verdict on one text."""
-    caller = await _caller(request)
-    asked = typed(json_object(await request.read()), _Scan)
+    caller, raw = await received(request)
+    asked = typed(json_object(raw), _Scan)
     body = {"messages": [{"role": "user", "content": asked.content}]}
     direction: _Direction = "input" if asked.type == "prompt" else "output"
     began_at = perf_counter()
@@ -104,15 +105,6 @@ async def scan(request: web.Request) -> web.Response:
             "processingTimeMs": round((perf_counter() - began_at) * 1000, 3),
         }
     )
-
-
-async def _caller(request: web.Request) -> Caller:
-    call = request[CALL]
-    call.phase = "identify"
-    caller = await request[GATEWAY].admission.identify(request.headers, request.query)
-    call.key = caller.key.name if caller.key else None
-    call.phase = "parse"  # nobody unknown gets as far as sending a body
-    return caller
 
 
 async def _verdict(

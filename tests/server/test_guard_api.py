@@ -13,6 +13,7 @@ from gateway.config import Key, Secret
 from gateway.privacy.actions import every_rule
 from gateway.privacy.findings import find_all, find_all_in_steps
 from gateway.server import guard_api
+from gateway.server.aside import in_steps
 from tests.server.conftest import Start
 from tests.server.running import Answer, Pair
 
@@ -144,7 +145,7 @@ async def test_others_have_their_turn_while_a_long_text_is_looked_at() -> None:
             await asyncio.sleep(0)
 
     other = asyncio.create_task(count())
-    spans = await guard_api._in_steps(find_all_in_steps(text, every_rule()))
+    spans = await in_steps(find_all_in_steps(text, every_rule()))
     other.cancel()
     assert turns > len(text) // 1024
     assert spans == find_all(text, every_rule())

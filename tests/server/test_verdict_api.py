@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -172,3 +173,17 @@ async def test_it_takes_the_keys_of_a_chat_request(start: Start) -> None:
         answer = await gateway.post(body, path, [("Authorization", "Bearer sk-sluice-app")])
         assert answer.status == 200
         assert answer.headers["X-Sluice-Decision"] == "allow"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/guard", {"messages": [{"role": "user", "content": "Is it late?"}]}),
+        ("/v1/security/scan", {"content": "Is it late?"}),
+    ],
+)
+async def test_a_body_may_be_compressed(gateway: Pair, path: str, body: Any) -> None:
+    sent = gzip.compress(json.dumps(body).encode())
+    answer = await gateway.post(sent, path, [("Content-Encoding", "gzip")])
+    assert answer.status == 200, answer.body
+    assert answer.json()["decision"] == "allow"
