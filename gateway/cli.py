@@ -68,34 +68,20 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("file", metavar="FILE")
     check.set_defaults(run=_check)
 
-    scan = commands.add_parser(
-        "scan",
-        help="find personal data and secrets in texts, or take them out",
-        description=scan_command.DESCRIPTION,
-        epilog=scan_command.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    scan_command.add_arguments(scan)
-    scan.set_defaults(run=scan_command.run)
-
-    guard = commands.add_parser(
-        "guard",
-        help="judge texts as a policy would: attacks, jailbreaks, hidden text",
-        description=guard_command.DESCRIPTION,
-        epilog=guard_command.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    guard_command.add_arguments(guard)
-    guard.set_defaults(run=guard_command.run)
-
-    keys = commands.add_parser(
-        "keys",
-        help="make, list, revoke and rotate the keys of callers",
-        description=keys_command.DESCRIPTION,
-        epilog=keys_command.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    keys_command.add_arguments(keys)
+    for name, module, about in (
+        ("scan", scan_command, "find personal data and secrets in texts, or take them out"),
+        ("guard", guard_command, "judge texts as a policy would: attacks, jailbreaks, hidden text"),
+        ("keys", keys_command, "make, list, revoke and rotate the keys of callers"),
+    ):
+        command = commands.add_parser(
+            name,
+            help=about,
+            description=module.DESCRIPTION,
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
 
     audit = commands.add_parser("audit", help="look at an audit log")
     audit_commands = audit.add_subparsers(title="commands", required=True, metavar="COMMAND")

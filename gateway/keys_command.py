@@ -103,7 +103,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     for each in (create, show, revoke, rotate):
         each.add_argument("--config", metavar="FILE", help="whose [state] table says where keys are kept")
-        each.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
