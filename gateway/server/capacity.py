@@ -99,8 +99,7 @@ async def read_body(request: web.Request) -> bytes:
 
 
 async def _read(request: web.Request) -> bytes:
-    place, most = request.get(PLACE), request.client_max_size
-    hold = place.hold if place is not None else _free
+    hold, most = request[PLACE].hold, request.client_max_size
     held = min(request.content_length or 0, most)
     hold(held)
     body = bytearray()
@@ -118,7 +117,3 @@ async def _read(request: web.Request) -> bytes:
     unpacked = await asyncio.to_thread(decompressed, bytes(body), coding, most)
     hold(max(0, len(unpacked) - held))
     return unpacked
-
-
-def _free(more_bytes: int) -> None:
-    """What asks no provider takes no place."""
