@@ -108,7 +108,8 @@ class Call:
 
     `size_bytes` is how long its body was as it came.
 
-    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
+    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at;
+    `threat_places` are those of the first hundred of both: rule, field, and offsets within its string.
 
     `asked` says that a provider was called, `said` how many characters of text it has answered. `granted` is
     what is still to settle.
@@ -144,6 +145,7 @@ class Call:
     confidence: float | None = None
     threats: dict[str, int] | None = None
     watched: dict[str, int] | None = None
+    threat_places: list[tuple[str, str, int, int]] = field(default_factory=list)
     guard_s: float = 0.0
     guard_failures: int = 0
     first_byte_s: float | None = None
