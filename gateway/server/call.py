@@ -15,7 +15,6 @@ from gateway.errors import SluiceError, Source
 from gateway.guard.checks import Judgement
 from gateway.privacy.redact import Findings
 from gateway.server.admission import Admission, Granted
-from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
 from gateway.server.judging import Judge
 from gateway.server.protection import Protections
@@ -23,7 +22,8 @@ from gateway.server.standing import Standing
 from gateway.server.timing import Timing
 from gateway.wire.http1 import ResponseHead
 
-if TYPE_CHECKING:  # it reports what goes wrong, and who reports knows calls
+if TYPE_CHECKING:  # they report what goes wrong, and who reports knows calls
+    from gateway.server.capacity import Capacity
     from gateway.server.checks import Checks
     from gateway.server.models import Reader
 
