@@ -42,3 +42,9 @@ class Counted:
         async with asyncio.timeout(10):
             while self(name, **labels) < number:
                 await asyncio.sleep(0.005)
+
+    async def until_gone(self, name: str) -> None:
+        """Wait until nothing is left of it: the gateway's own look comes twice a second."""
+        async with asyncio.timeout(10):
+            while self(name) > 0:
+                await asyncio.sleep(0.005)
