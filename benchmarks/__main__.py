@@ -223,7 +223,7 @@ def _counts(console: Console, *, record: bool) -> int:
         table.add_row(part, f"{number:,}", before)
     Console().print(table)
     if not now.is_of_build(recorded):
-        told = f"recorded with another build of Python ({recorded.python}): parts are compared with each other"
+        told = f"Recorded with another build of Python ({recorded.python}): only what stands out counts."
         console.print(told, highlight=False)
     dearer = counts.compare(now, recorded)
     for line in dearer:
