@@ -119,7 +119,10 @@ async def redact(
     )
     classify = dialect.classifier(chat.json_output)
     reader = models.required(gateway.model) if policy.detection != "real-time" else None
-    ahead = await look_ahead(chat.body, classify, actions, reader)
+    if reader is None and not actions.acting and not actions.flagged:
+        call.entities = {}
+        return Guarded(vault, None, False)
+    ahead = await look_ahead(chat.body, classify, actions, reader, call.size_bytes)
     try:
         found = await aside(
             call.size_bytes,

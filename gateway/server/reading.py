@@ -36,7 +36,7 @@ class AnswerReader(NamedTuple):
 
 
 async def look_ahead(
-    body: dict[str, Any], classify: Classify, actions: Actions, model: Reader | None
+    body: dict[str, Any], classify: Classify, actions: Actions, model: Reader | None, size_bytes: int
 ) -> Ahead:
     """What is to be known before a request is redacted. Raises ModelUnavailable."""
     read = None
@@ -47,6 +47,8 @@ async def look_ahead(
                 pages[page] = shown
         found = await model.read(pages.values())
         read = {page: found[shown] for page, shown in pages.items()}
+    if size_bytes <= _LONG:  # no character of a text takes less than a byte
+        return Ahead(read)
     return Ahead(read, await in_steps(scan_in_steps(body, classify, actions, _LONG)))
 
 
