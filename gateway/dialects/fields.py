@@ -31,14 +31,14 @@ def classifier(
     )
     for paths, nature in lists:
         for path in paths:
-            node = tree
+            node: dict[Any, Any] = tree
             *steps, last = path.split(".")
             for step in steps if last == "**" else (*steps, last):
                 node = node.setdefault(_INDEX if step == "*" else step, {})
             node[_BELOW if last == "**" else _HERE] = nature
 
     def classify(path: Path, text: str = "") -> Nature:
-        node = tree
+        node: Any = tree
         for step in path:
             node = node.get(step if isinstance(step, str) else _INDEX)
             if node is None:
