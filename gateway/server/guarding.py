@@ -122,7 +122,8 @@ async def redact(
     if reader is None and not actions.acting and not actions.flagged:
         call.entities = {}
         return Guarded(vault, None, False)
-    ahead = await look_ahead(chat.body, classify, actions, reader, call.size_bytes)
+    remembered = protection.remembered if actions is protection.request else None
+    ahead = await look_ahead(chat.body, classify, actions, reader, call.size_bytes, remembered)
     try:
         found = await aside(
             call.size_bytes,
