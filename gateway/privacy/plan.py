@@ -7,7 +7,7 @@ unless it hits. Rules that wait for a cue word have gates of their own, in use o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -46,6 +46,7 @@ class Plan:
     """
 
     __slots__ = (
+        "acting",
         "blocked",
         "by_shape",
         "cues",
@@ -55,6 +56,7 @@ class Plan:
         "left",
         "maybe_placeholder",
         "placeholder",
+        "placeholders",
         "scripts",
         "signed",
         "whole_words",
@@ -67,13 +69,16 @@ class Plan:
         actions: Mapping[str, Action] = MappingProxyType({}),
     ) -> None:
         rules = tuple(rules)
-        acting = [rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")]
+        self.acting = acting = tuple(
+            rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")
+        )
         self.blocked = frozenset(name for name, action in actions.items() if action == "block")
-        self.by_shape, self.cues, self.scripts = _told_apart(tuple(acting))
+        self.by_shape, self.cues, self.scripts = _told_apart(acting)
         openings = _openings_of(rule for rule in acting if not rule.waits)
         self.left = 2 * LEFT_CONTEXT
         self.placeholder: Search | None = None
         self.maybe_placeholder: Search | None = None
+        self.placeholders: Callable[[str, int], Iterator[Any]] | None = None
         self.whole_words = False
         if grammar is None:
             self.gate = _gate(openings)
@@ -87,7 +92,8 @@ class Plan:
             before = f"(?<!{grammar.before})" if grammar.before else ""
             after = f"(?!{grammar.after})" if grammar.after else ""
             flags = regex.IGNORECASE if grammar.ignore_case else 0
-            self.placeholder = regex.compile(f"{before}(?:{grammar.core}){after}", flags).match
+            whole = regex.compile(f"{before}(?:{grammar.core}){after}", flags)
+            self.placeholder, self.placeholders = whole.match, whole.finditer
             self.maybe_placeholder = regex.compile(f"{before}(?:{grammar.core})", flags).fullmatch
             self.left = URL_REACH
         self.signed = self if grammar is None else plan_for(rules, None, actions)

@@ -47,7 +47,7 @@ __all__ = [
     "plan_for",
 ]
 
-# A URL whose query or path may carry a restored value away, and where it must not (see `_exfiltrates`).
+# A URL whose query or path may carry a restored value away, and where it must not (see `exfiltrates`).
 _URL_BEFORE = regex.compile(r"(!\[[^\]\n]*\]\([^\s)]*|https?://([^\s/?#:@\"'<>()]*)[^\s\"'<>()]*)\Z")
 _FORGET_STRIDE = 256
 
@@ -328,7 +328,7 @@ class TextRun:
         value = scan.vault.reveal(found)
         if value is None:
             scan.unresolved += 1
-        elif _exfiltrates(self._text, at, scan.vault.hosts):
+        elif exfiltrates(self._text, at, scan.vault.hosts):
             scan.withheld += 1
         else:
             self._edit(at, found.end(), value)
@@ -398,7 +398,7 @@ def _order(rule: Rule) -> int:
     return rule.order
 
 
-def _exfiltrates(text: str, at: int, hosts: set[str]) -> bool:
+def exfiltrates(text: str, at: int, hosts: set[str]) -> bool:
     """Does the position stand in an image link, or in a URL of a host the request never mentioned?
 
     A page that shows the answer would fetch it and so carry the value away (hard case 76).
