@@ -123,10 +123,12 @@ def redact_request(
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
     policy = in_requests() if policy is None else policy
+    hosts: set[str] = set()
     for _, text in strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
-            vault.hosts.update(host.lower() for host in _HOST.findall(text))
+            hosts.update(host.lower() for host in _HOST.findall(text))
+    vault.hosts |= hosts
     if vault.format != "synthetic":
         return _redact(body, classify, vault, names, policy, ahead)
     original = copy.deepcopy(body)

@@ -48,15 +48,17 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
 
     async def handle(request: web.Request) -> web.StreamResponse:
         with request[GATEWAY].capacity.place() as request[PLACE]:
-            return await _handle(request, dialect, stream, operation)
+            # An answer may take long: what asking for it needs, the body above all, is not to live as long.
+            return await _answer(request, await _asking(request, dialect, stream, operation))
 
     handle.dialect = dialect  # type: ignore[attr-defined]  # whoever writes an error needs it
     return handle
 
 
-async def _handle(
+async def _asking(
     request: web.Request, dialect: Dialect, stream: bool | None, operation: Operation | None
-) -> web.StreamResponse:
+) -> Answering:
+    """Everything up to the choice of a provider."""
     gateway, call = request[GATEWAY], request[CALL]
 
     caller, raw = await received(request)
@@ -66,7 +68,7 @@ async def _handle(
         )
     else:
         chat = await aside(call.size_bytes, operation.parse, raw)
-    del raw  # an answer may take long
+    del raw
     call.stream = chat.stream
 
     call.phase = "authorize"
@@ -81,7 +83,7 @@ async def _handle(
     call.phase = "guard"
     protection = await gateway.protections.of(request.headers, caller, chat.model, request.path)
     guarded = await guard(gateway, call, caller, protection, chat, dialect)
-    scan = answer_scan(guarded.vault, protection.answer)
+    guarded.vault.seal()
 
     call.phase = "lookup"
     lookup = look_up(gateway, call, chat, dialect, protection.policy, caller, request)
@@ -90,14 +92,14 @@ async def _handle(
     suffix = operation.suffix if operation is not None else ""
     told = [] if call.trace is None else call.trace.onward
     prepare = partial(outgoing.prepare, chat, dialect, caller, request.headers, suffix, own=told)
-    answering = Answering(
+    return Answering(
         gateway=gateway,
         call=call,
-        chat=chat,
+        json_output=chat.json_output,
         client=dialect,
         attempts=Attempts(tiers, gateway.standing, call, prepare),
         lookup=lookup,
-        scan=scan,
+        scan=answer_scan(guarded.vault, protection.answer),
         reader=_answer_reader(guarded.reader, protection),
         checks=gateway.checks.on_answer(protection.policy, call.id),
         head=Head(
@@ -108,8 +110,12 @@ async def _handle(
             array=dialect.arrays and request.query.get("alt") != "sse",
         ),
     )
+
+
+async def _answer(request: web.Request, answering: Answering) -> web.StreamResponse:
+    call, scan = answering.call, answering.scan
     try:
-        if chat.stream:
+        if call.stream:
             return await stream_answer(request, answering)
         return await respond(answering)
     finally:

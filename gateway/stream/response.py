@@ -11,6 +11,7 @@ Nothing here awaits, reads a clock or knows a socket: `feed` and `flush` return 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 from gateway.chat import (
@@ -30,7 +31,7 @@ from gateway.chat import (
     Text,
     Usage,
 )
-from gateway.dialects.dialect import Classify, Dialect, Head
+from gateway.dialects.dialect import Classify, Dialect, Encoder, Head
 from gateway.errors import PolicyViolation, ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
 from gateway.privacy.model import ActionOf, Finding
 from gateway.privacy.redact import restore_body, violation
@@ -87,24 +88,25 @@ class ResponseStream:
         self.texts: dict[Lane, list[str]] = {}
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
-        self._take = self._take_passing if self._passing else self._take_translating
         self._head = head
         self._end_waits = False
         self._closed: bytes | None = None  # the provider has closed; what it left of a line
         self._classify: Classify = provider.classifier(json_output)
         self._splitter = provider.splitter(max_frame_bytes)
         self._decoder = provider.decoder()
-        self._encoder = client.encoder(head)
+        self._client = client
+        self._identity: Opening | None = None
         self._lanes = Lanes(scan, json_output, model)
         # With a model an answer's finish must not pass a sentence that is being read.
-        self.outbox = Outbox(provider, self._encoder, may_overtake=model is None)
+        encoder = None if self._passing else self._encoder
+        self.outbox = Outbox(provider, encoder, may_overtake=model is None)
         self._hold = hold
         self._stops = self._unjudged = hold in ("end", "answer")
         self._said = 0
         if hold == "answer":
             self.outbox.keep()
         self._choices: set[int] = set()
-        self._finished: set[int] = set()
+        self._finished: set[int] | None = None
 
     @property
     def said(self) -> int:
@@ -113,16 +115,25 @@ class ResponseStream:
 
     @property
     def keepalive(self) -> bytes:
-        return self._encoder.keepalive
+        return self._client.encoder(self._head).keepalive
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        """Frames that pass need none until the gateway has something to say of its own."""
+        encoder = self._client.encoder(self._head)
+        if self._identity is not None:  # an event of a verdict says whose it is
+            encoder.encode(self._identity)
+        return encoder
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes of the provider; what can go to the client now."""
         if self.ended:
             return b""
         out: list[bytes] = []
+        take = self._take_passing if self._passing else self._take_translating  # kept, it would be a cycle
         try:
             for frame in self._splitter.feed(data):
-                self._take(frame, out)
+                take(frame, out)
         except (ProviderError, PolicyViolation) as error:
             out.append(self.fail(error))
         return out[0] if len(out) == 1 else b"".join(out)
@@ -131,6 +142,7 @@ class ResponseStream:
         """A whole answer from a provider that ignored `stream: true`: the stream that it should have been."""
         out: list[bytes] = []
         self._passing = False
+        self.outbox.encoder = self._encoder
         try:
             self._translate(events, _NO_FRAME, out)
         except (ProviderError, PolicyViolation) as error:
@@ -144,12 +156,13 @@ class ResponseStream:
         out: list[bytes] = []
         fault: SluiceError | None = None
         unfinished_line = b""
+        take = self._take_passing if self._passing else self._take_translating
         try:
             for frame in self._splitter.flush():
                 if frame.data is None:
                     unfinished_line += frame.raw
                 else:
-                    self._take(frame, out)
+                    take(frame, out)
         except ProviderGarbage:
             fault = UpstreamTruncated("the provider closed the stream within an event")
         except (ProviderError, PolicyViolation) as error:
@@ -355,8 +368,9 @@ class ResponseStream:
             self._lanes.end_choice(event.choice)
             self._check()
             self._choices.add(event.choice)
-            self._finished.add(event.choice)
-            if self._unjudged and self._finished >= self._choices:
+            finished = self._finished = self._finished or set()
+            finished.add(event.choice)
+            if self._unjudged and finished >= self._choices:
                 self.outbox.keep()
         elif type(event) is LaneEnd:
             if self._lanes.end(event.lane):
@@ -374,8 +388,8 @@ class ResponseStream:
                 self.outbox.keep()
                 self.outbox.mark_end()
         elif type(event) is Opening:
-            if self._passing:  # an event of a verdict says whose it is
-                self._encoder.encode(event)
+            if self._passing:
+                self._identity = event
         elif type(event) is Failure:
             # It may quote the prompt.
             restore_body(event.raw, self._classify, self.scan)
@@ -403,7 +417,7 @@ class ResponseStream:
         if waiting is None:
             waiting = Waiting(frame)
         waiting.undecided += 1
-        state.pieces.append((waiting, event, start))
+        state.wait(waiting, event, start)
         state.settle(decided)
         if waiting.undecided:
             self.held_characters += len(event.text)

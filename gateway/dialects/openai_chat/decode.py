@@ -106,7 +106,7 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._walk = Walk(self._call)
+        self._walk: Walk | None = None  # most answers have no frame that needs it
         self._begun: set[tuple[int, int]] = set()
         self._opened = False
 
@@ -164,7 +164,9 @@ class Decoder:
         if error := tree.get("error"):
             return [Failure(error if isinstance(error, dict) else {"message": str(error)})]
         events: list[Event] = [] if self._opened else list(self._open(tree))
-        events += self._walk.texts_and_calls(tree)
+        if self._walk is None:
+            self._walk = Walk()
+        events += self._walk.texts_and_calls(tree, self._call)
         choices = tree.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             index = choice.get("index")
