@@ -57,6 +57,8 @@ class Findings(Counter[tuple[str, Action]]):
     `places` are those of the first so many that were hidden.
     """
 
+    __slots__ = ("places",)
+
     def __init__(self) -> None:
         super().__init__()
         self.places: list[Place] = []
@@ -128,7 +130,8 @@ def redact_request(
         vault.reserve(text)
         if "://" in text:
             hosts.update(host.lower() for host in _HOST.findall(text))
-    vault.hosts |= hosts
+    if hosts:
+        vault.hosts |= hosts
     if vault.format != "synthetic":
         return _redact(body, classify, vault, names, policy, ahead)
     original = copy.deepcopy(body)

@@ -33,6 +33,8 @@ __all__ = ["Format", "Grammar", "Vault"]
 # must be known. (`regex` 2026.11 takes `[^\s\S]` for every character.)
 _NO_CHARACTER = r"[^\x00-\U0010ffff]"
 
+_NO_HOSTS: frozenset[str] = frozenset()
+
 
 class Vault:
     """What was hidden in one request.
@@ -62,7 +64,7 @@ class Vault:
                 "the hash format needs a key: without one, values can be found by trying them out"
             )
         self.format = format
-        self.hosts: frozenset[str] = frozenset()
+        self.hosts: frozenset[str] = _NO_HOSTS
         self._key = key
         self._stable_key = stable_key
         self._stand_ins = StandIns() if format == "synthetic" else None

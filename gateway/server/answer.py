@@ -23,6 +23,7 @@ from gateway.server.attempts import Attempts
 from gateway.server.call import Call, Exchange, Gateway
 from gateway.server.capacity import PLACE
 from gateway.server.checks import AnswerChecks
+from gateway.server.listener import let_go_of_head
 from gateway.server.lookup import Lookup
 from gateway.server.outgoing import Outgoing
 from gateway.server.reading import AnswerReader, read_to_end, restore_whole
@@ -297,6 +298,7 @@ async def _opened(
 def _let_go(request: web.Request, response: web.StreamResponse) -> None:
     """The answer has begun, and may take long: what the request held until now is not to wait with it."""
     request[PLACE].let_go_of_body()
+    let_go_of_head(request)
     response.headers.clear()  # they are out
 
 
@@ -344,6 +346,7 @@ async def _begun(answering: Answering, relay: Relay, exchange: Exchange) -> None
     elif content_type != expected:
         raise ProviderGarbage(f"the provider answered with {content_type} instead of {expected}")
     else:
+        head.headers.clear()  # they are read, and this may take long
         exchange.deliver(relay)
     await relay.opening()
 

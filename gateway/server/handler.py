@@ -17,11 +17,12 @@ from aiohttp import web
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.privacy.redact import answer_scan
+from gateway.privacy.scanner import Scan
 from gateway.server import outgoing, routing
 from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.aside import aside
 from gateway.server.attempts import Attempts
-from gateway.server.call import CALL, GATEWAY
+from gateway.server.call import CALL, GATEWAY, Call
 from gateway.server.capacity import PLACE
 from gateway.server.guarding import guard
 from gateway.server.lookup import look_up
@@ -49,7 +50,13 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
     async def handle(request: web.Request) -> web.StreamResponse:
         with request[GATEWAY].capacity.place() as request[PLACE]:
             # An answer may take long: what asking for it needs, the body above all, is not to live as long.
-            return await _answer(request, await _asking(request, dialect, stream, operation))
+            answering = await _asking(request, dialect, stream, operation)
+            try:
+                if answering.call.stream:
+                    return await stream_answer(request, answering)
+                return await respond(answering)
+            finally:
+                _note(answering.call, answering.scan)
 
     handle.dialect = dialect  # type: ignore[attr-defined]  # whoever writes an error needs it
     return handle
@@ -112,16 +119,11 @@ async def _asking(
     )
 
 
-async def _answer(request: web.Request, answering: Answering) -> web.StreamResponse:
-    call, scan = answering.call, answering.scan
-    try:
-        if call.stream:
-            return await stream_answer(request, answering)
-        return await respond(answering)
-    finally:
-        call.restored, call.redacted = scan.restored, scan.redacted
-        call.unresolved, call.withheld = scan.unresolved, scan.withheld
-        call.flagged, call.hidden = scan.flagged, scan.hidden
+def _note(call: Call, scan: Scan) -> None:
+    """What was done to the answer."""
+    call.restored, call.redacted = scan.restored, scan.redacted
+    call.unresolved, call.withheld = scan.unresolved, scan.withheld
+    call.flagged, call.hidden = scan.flagged, scan.hidden
 
 
 def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReader | None:

@@ -45,7 +45,8 @@ class Protection(Struct, frozen=True):
         """A new vault. `lasting` asks for ids that mean the same in the tenant's later requests."""
         key = hmac.digest(secret or _OF_THIS_PROCESS, tenant.encode(), hashlib.sha256)
         made = Vault(self.policy.format, key=key, stable_key=key if lasting else None)
-        made.hosts |= {host.lower() for host in self.policy.restore_hosts}
+        if self.policy.restore_hosts:
+            made.hosts |= {host.lower() for host in self.policy.restore_hosts}
         return made
 
 

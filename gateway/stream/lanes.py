@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -39,33 +38,25 @@ class LaneState:
         self.fed = 0
         self.changed = False
         self.heard: list[str] | None = None  # what is said, where somebody wants to know it
-        # The piece and its offset in the run. None for none: most lanes wait seldom, and an empty deque is
-        # 760 bytes.
-        self.pieces: deque[tuple[Waiting, Text, int]] | None = None
+        # The piece and its offset in the run. Not a deque: there are few, and an empty one is 760 bytes.
+        self.pieces: list[tuple[Waiting, Text, int]] = []
 
     @property
     def is_unread(self) -> bool:
         """Does a model have sentences of it still to read?"""
         return isinstance(self.run, ModelRun) and not self.run.complete
 
-    def wait(self, waiting: Waiting, piece: Text, start: int) -> None:
-        """A piece of the lane stands in what waits."""
-        if self.pieces is None:
-            self.pieces = deque()
-        self.pieces.append((waiting, piece, start))
-
     def settle(self, decided: int) -> None:
         """Make the edits in every piece that is decided now.
 
         What an edit puts in goes where it begins; the rest of the pieces it covers loses its text.
         """
-        edits, pieces = self.run.edits, self.pieces
-        while pieces:
-            waiting, piece, start = pieces[0]
+        edits, settled = self.run.edits, 0
+        for waiting, piece, start in self.pieces:
             end = start + len(piece.text)
             if end > decided:
-                return
-            pieces.popleft()
+                break
+            settled += 1
             waiting.undecided -= 1
             if not edits or edits[0].start >= end:
                 continue
@@ -84,7 +75,7 @@ class LaneState:
             if waiting.changes is None:
                 waiting.changes = {}
             waiting.changes[piece.path] = "".join(kept)
-        self.pieces = None
+        del self.pieces[:settled]
 
 
 class Lanes:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 
-from gateway.chat import Text
-from gateway.dialects.dialect import Dialect, Encoder
+from gateway.chat import Opening, Text
+from gateway.dialects.dialect import Dialect, Encoder, Head
 from gateway.errors import PolicyViolation
 from gateway.stream.lanes import Waiting
 from gateway.wire.sse import Frame
@@ -25,35 +25,57 @@ MOST_KEPT_BYTES = 64 << 20
 class Outbox:
     """Frames leave as the `provider` wrote them, less what was changed; events in the encoder's words.
 
-    The `encoder` is None where only frames pass. `waits`: whatever comes next must be put in here, too.
-    `held` counts what had to wait because text in it was undecided.
+    Frames that pass need no encoder, until the gateway has something of its own to say: as whom, `identify`
+    tells. `waits`: whatever comes next must be put in here, too. `held` counts what had to wait because
+    text in it was undecided.
     """
 
     __slots__ = (
+        "_client",
+        "_encoder",
         "_end_at",
+        "_head",
+        "_identity",
         "_kept",
         "_kept_bytes",
         "_overtaking",
         "_provider",
         "_queue",
-        "encoder",
         "held",
         "may_overtake",
         "waits",
     )
 
-    def __init__(self, provider: Dialect, encoder: Encoder | None, may_overtake: bool) -> None:
+    def __init__(self, provider: Dialect, client: Dialect, head: Head, may_overtake: bool) -> None:
         self.waits = False
         self.held = 0
         self.may_overtake = may_overtake
         self._provider = provider
-        self.encoder = encoder
+        self._client = client
+        self._head = head
+        self._encoder: Encoder | None = None
+        self._identity: Opening | None = None
         # An empty deque is 760 bytes, and in most streams nothing waits at most times.
         self._queue: deque[Waiting] | None = None
         self._overtaking = False
         self._kept: deque[Waiting] | None = None
         self._kept_bytes = 0
         self._end_at: int | None = None  # where among what is kept the end mark stands
+
+    @property
+    def encoder(self) -> Encoder:
+        if self._encoder is None:
+            self._encoder = self._client.encoder(self._head)
+            if self._identity is not None:
+                self._encoder.encode(self._identity)
+        return self._encoder
+
+    def identify(self, opening: Opening) -> None:
+        """Whose answer it is, where its frames pass."""
+        if self._encoder is None:
+            self._identity = opening
+        else:
+            self._encoder.encode(opening)
 
     @property
     def waiting(self) -> int:
@@ -123,7 +145,6 @@ class Outbox:
             event.text = changes[event.path]
             if not event.text:
                 return b""
-        assert self.encoder is not None
         return self.encoder.encode(event)
 
     def clear(self) -> None:

@@ -11,7 +11,6 @@ Nothing here awaits, reads a clock or knows a socket: `feed` and `flush` return 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, Literal
 
 from gateway.chat import (
@@ -31,7 +30,7 @@ from gateway.chat import (
     Text,
     Usage,
 )
-from gateway.dialects.dialect import Classify, Dialect, Encoder, Head
+from gateway.dialects.dialect import Classify, Dialect, Head
 from gateway.errors import PolicyViolation, ProviderError, ProviderGarbage, SluiceError, UpstreamTruncated
 from gateway.privacy.model import ActionOf, Finding
 from gateway.privacy.redact import restore_body, violation
@@ -59,10 +58,10 @@ class ResponseStream:
     to monitor, nothing. `texts` has then what was said, lane by lane, with placeholders; once `is_said` they
     can be judged, and `judged` goes on, or `fail` with what was violated. `outbox` tells what is held back.
 
-    After each call, `opened` tells whether the provider has said anything real, `done` that its end mark
-    has come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening
-    it has been written as the dialect's error event; before, nothing was, and it can still be a status.
-    Whoever has committed the 200 for another reason sets `opened` first.
+    After each call, `opened` tells whether the provider has said anything real, `done` that its end mark has
+    come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening it has
+    been written as the dialect's error event; before, nothing was, and it can still be a status. Whoever has
+    committed the 200 for another reason sets `opened` first.
     """
 
     def __init__(
@@ -88,18 +87,17 @@ class ResponseStream:
         self.texts: dict[Lane, list[str]] = {}
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
+        # A method of `self` kept in it would be a cycle, and the stream last until the collector comes by.
+        self._take = type(self)._take_passing if self._passing else type(self)._take_translating
         self._head = head
         self._end_waits = False
         self._closed: bytes | None = None  # the provider has closed; what it left of a line
         self._classify: Classify = provider.classifier(json_output)
         self._splitter = provider.splitter(max_frame_bytes)
         self._decoder = provider.decoder()
-        self._client = client
-        self._identity: Opening | None = None
         self._lanes = Lanes(scan, json_output, model)
         # With a model an answer's finish must not pass a sentence that is being read.
-        encoder = None if self._passing else self._encoder
-        self.outbox = Outbox(provider, encoder, may_overtake=model is None)
+        self.outbox = Outbox(provider, client, head, may_overtake=model is None)
         self._hold = hold
         self._stops = self._unjudged = hold in ("end", "answer")
         self._said = 0
@@ -115,25 +113,16 @@ class ResponseStream:
 
     @property
     def keepalive(self) -> bytes:
-        return self._client.encoder(self._head).keepalive
-
-    @cached_property
-    def _encoder(self) -> Encoder:
-        """Frames that pass need none until the gateway has something to say of its own."""
-        encoder = self._client.encoder(self._head)
-        if self._identity is not None:  # an event of a verdict says whose it is
-            encoder.encode(self._identity)
-        return encoder
+        return self.outbox.encoder.keepalive
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes of the provider; what can go to the client now."""
         if self.ended:
             return b""
         out: list[bytes] = []
-        take = self._take_passing if self._passing else self._take_translating  # kept, it would be a cycle
         try:
             for frame in self._splitter.feed(data):
-                take(frame, out)
+                self._take(self, frame, out)
         except (ProviderError, PolicyViolation) as error:
             out.append(self.fail(error))
         return out[0] if len(out) == 1 else b"".join(out)
@@ -142,7 +131,6 @@ class ResponseStream:
         """A whole answer from a provider that ignored `stream: true`: the stream that it should have been."""
         out: list[bytes] = []
         self._passing = False
-        self.outbox.encoder = self._encoder
         try:
             self._translate(events, _NO_FRAME, out)
         except (ProviderError, PolicyViolation) as error:
@@ -156,13 +144,12 @@ class ResponseStream:
         out: list[bytes] = []
         fault: SluiceError | None = None
         unfinished_line = b""
-        take = self._take_passing if self._passing else self._take_translating
         try:
             for frame in self._splitter.flush():
                 if frame.data is None:
                     unfinished_line += frame.raw
                 else:
-                    take(frame, out)
+                    self._take(self, frame, out)
         except ProviderGarbage:
             fault = UpstreamTruncated("the provider closed the stream within an event")
         except (ProviderError, PolicyViolation) as error:
@@ -190,7 +177,7 @@ class ResponseStream:
         if self._passing:
             out.append(self._closed)
         elif not self.done:
-            out.append(self._encoder.end())
+            out.append(self.outbox.encoder.end())
         self.ended = True
 
     @property
@@ -207,7 +194,7 @@ class ResponseStream:
         self._unjudged = False
         self.opened = True
         out: list[bytes] = []
-        self.outbox.let_go(out, self._encoder.verdict(told) if told else b"")
+        self.outbox.let_go(out, self.outbox.encoder.verdict(told) if told else b"")
         if self._end_waits:
             self._end(out)
         self._close(out)
@@ -260,7 +247,7 @@ class ResponseStream:
         self._lanes.end_choice(None)
         self._release(out, everything=self.scan.blocked is None)
         self.outbox.clear()
-        out.append(self._encoder.fail(error.facts(self._head.id)))
+        out.append(self.outbox.encoder.fail(error.facts(self._head.id)))
         return b"".join(out)
 
     def abandon(self, error: SluiceError) -> bytes:
@@ -339,7 +326,7 @@ class ResponseStream:
             waiting.event = event
             self.outbox.put(waiting, out)
         elif waiting is None:
-            out.append(self._encoder.encode(event))
+            out.append(self.outbox.encoder.encode(event))
         else:
             waiting.event = event
             out.append(self.outbox.write(waiting))
@@ -389,7 +376,7 @@ class ResponseStream:
                 self.outbox.mark_end()
         elif type(event) is Opening:
             if self._passing:
-                self._identity = event
+                self.outbox.identify(event)
         elif type(event) is Failure:
             # It may quote the prompt.
             restore_body(event.raw, self._classify, self.scan)
@@ -417,7 +404,7 @@ class ResponseStream:
         if waiting is None:
             waiting = Waiting(frame)
         waiting.undecided += 1
-        state.wait(waiting, event, start)
+        state.pieces.append((waiting, event, start))
         state.settle(decided)
         if waiting.undecided:
             self.held_characters += len(event.text)
@@ -448,7 +435,7 @@ class ResponseStream:
         self._end_waits = bool(self._lanes.unread) or self._unjudged
         if not self._end_waits:
             self._release(out, everything=True)
-            out.append(self._encoder.end())
+            out.append(self.outbox.encoder.end())
 
     def _release(self, out: list[bytes], everything: bool = False) -> None:
         self.outbox.release(out, everything and not self._lanes.unread)
