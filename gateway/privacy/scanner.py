@@ -20,6 +20,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
@@ -398,7 +399,7 @@ def _order(rule: Rule) -> int:
     return rule.order
 
 
-def exfiltrates(text: str, at: int, hosts: set[str]) -> bool:
+def exfiltrates(text: str, at: int, hosts: AbstractSet[str]) -> bool:
     """Does the position stand in an image link, or in a URL of a host the request never mentioned?
 
     A page that shows the answer would fetch it and so carry the value away (hard case 76).

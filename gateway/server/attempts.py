@@ -48,7 +48,16 @@ class Attempts:
         self._answering: Candidate | None = None
 
     async def answered(self, ask: Callable[[Outgoing], Awaitable[T]]) -> T:
-        """What `ask` returns for the first candidate for whom it returns. Raises the error that says most."""
+        """What `ask` returns for the first candidate for whom it returns. Raises the error that says most.
+
+        Once only: then nobody will be asked any more, and the request is let go of.
+        """
+        try:
+            return await self._answered(ask)
+        finally:
+            del self._prepare, self._tiers
+
+    async def _answered(self, ask: Callable[[Outgoing], Awaitable[T]]) -> T:
         told: SluiceError | None = None
         for tier in self._tiers:
             order = self._standing.balance.order(tier.weights, tier.by, self._loop.time())

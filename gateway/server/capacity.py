@@ -71,6 +71,11 @@ class Place:
     ) -> None:
         self._capacity.give_back(1, self._held_bytes)
 
+    def let_go_of_body(self) -> None:
+        """What the request was made of is gone: others may have that room."""
+        self._capacity.give_back(0, self._held_bytes - _PER_REQUEST_BYTES)
+        self._held_bytes = _PER_REQUEST_BYTES
+
     def hold(self, body_bytes: int) -> None:
         """Room for a body, or for more of it. Raises Overloaded."""
         self._capacity.take(0, body_bytes * _PER_BODY_BYTE)

@@ -60,10 +60,10 @@ class ResponseStream:
     to monitor, nothing. `texts` has then what was said, lane by lane, with placeholders; once `is_said` they
     can be judged, and `judged` goes on, or `fail` with what was violated. `outbox` tells what is held back.
 
-    After each call, `opened` tells whether the provider has said anything real, `done` that its end mark
-    has come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening
-    it has been written as the dialect's error event; before, nothing was, and it can still be a status.
-    Whoever has committed the 200 for another reason sets `opened` first.
+    After each call, `opened` tells whether the provider has said anything real, `done` that its end mark has
+    come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening it has
+    been written as the dialect's error event; before, nothing was, and it can still be a status. Whoever has
+    committed the 200 for another reason sets `opened` first.
     """
 
     def __init__(
@@ -89,23 +89,23 @@ class ResponseStream:
         self.texts: dict[Lane, list[str]] = {}
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
-        self._take = self._take_passing if self._passing else self._take_translating
+        # A method of `self` kept in it would be a cycle, and the stream last until the collector comes by.
+        self._take = type(self)._take_passing if self._passing else type(self)._take_translating
         self._head = head
         self._end_waits = False
         self._closed: bytes | None = None  # the provider has closed; what it left of a line
         self._classify: Classify = provider.classifier(json_output)
         self._reader = Reader(provider, max_frame_bytes)
-        self._encoder = client.encoder(head)
         self._lanes = Lanes(scan, json_output, model)
         # With a model an answer's finish must not pass a sentence that is being read.
-        self.outbox = Outbox(provider, self._encoder, may_overtake=model is None)
+        self.outbox = Outbox(provider, client, head, may_overtake=model is None)
         self._hold = hold
         self._stops = self._unjudged = hold in ("end", "answer")
         self._said = 0
         if hold == "answer":
             self.outbox.keep()
         self._choices: set[int] = set()
-        self._finished: set[int] = set()
+        self._finished: set[int] | None = None
 
     @property
     def said(self) -> int:
@@ -114,7 +114,7 @@ class ResponseStream:
 
     @property
     def keepalive(self) -> bytes:
-        return self._encoder.keepalive
+        return self.outbox.encoder.keepalive
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes of the provider; what can go to the client now."""
@@ -125,7 +125,7 @@ class ResponseStream:
             at = self._take_alike(data, out) if self._passing and not self.outbox.waits else 0
             if at < len(data):
                 for frame, said in self._reader.feed(data[at:] if at else data):
-                    self._take(frame, said, out)
+                    self._take(self, frame, said, out)
         except (ProviderError, PolicyViolation) as error:
             out.append(self.fail(error))
         return out[0] if len(out) == 1 else b"".join(out)
@@ -152,7 +152,7 @@ class ResponseStream:
                 if frame.data is None:
                     unfinished_line += frame.raw
                 else:
-                    self._take(frame, None, out)
+                    self._take(self, frame, None, out)
         except ProviderGarbage:
             fault = UpstreamTruncated("the provider closed the stream within an event")
         except (ProviderError, PolicyViolation) as error:
@@ -180,7 +180,7 @@ class ResponseStream:
         if self._passing:
             out.append(self._closed)
         elif not self.done:
-            out.append(self._encoder.end())
+            out.append(self.outbox.encoder.end())
         self.ended = True
 
     @property
@@ -197,7 +197,7 @@ class ResponseStream:
         self._unjudged = False
         self.opened = True
         out: list[bytes] = []
-        self.outbox.let_go(out, self._encoder.verdict(told) if told else b"")
+        self.outbox.let_go(out, self.outbox.encoder.verdict(told) if told else b"")
         if self._end_waits:
             self._end(out)
         self._close(out)
@@ -250,7 +250,7 @@ class ResponseStream:
         self._lanes.end_choice(None)
         self._release(out, everything=self.scan.blocked is None)
         self.outbox.clear()
-        out.append(self._encoder.fail(error.facts(self._head.id)))
+        out.append(self.outbox.encoder.fail(error.facts(self._head.id)))
         return b"".join(out)
 
     def abandon(self, error: SluiceError) -> bytes:
@@ -353,7 +353,7 @@ class ResponseStream:
             waiting.event = event
             self.outbox.put(waiting, out)
         elif waiting is None:
-            out.append(self._encoder.encode(event))
+            out.append(self.outbox.encoder.encode(event))
         else:
             waiting.event = event
             out.append(self.outbox.write(waiting))
@@ -366,8 +366,9 @@ class ResponseStream:
             self._lanes.end_choice(event.choice)
             self._check()
             self._choices.add(event.choice)
-            self._finished.add(event.choice)
-            if self._unjudged and self._finished >= self._choices:
+            finished = self._finished = self._finished or set()
+            finished.add(event.choice)
+            if self._unjudged and finished >= self._choices:
                 self.outbox.keep()
         elif type(event) is LaneEnd:
             if self._lanes.end(event.lane):
@@ -385,8 +386,8 @@ class ResponseStream:
                 self.outbox.keep()
                 self.outbox.mark_end()
         elif type(event) is Opening:
-            if self._passing:  # an event of a verdict says whose it is
-                self._encoder.encode(event)
+            if self._passing:
+                self.outbox.identify(event)
         elif type(event) is Failure:
             # It may quote the prompt.
             restore_body(event.raw, self._classify, self.scan)
@@ -449,7 +450,7 @@ class ResponseStream:
         self._end_waits = bool(self._lanes.unread) or self._unjudged
         if not self._end_waits:
             self._release(out, everything=True)
-            out.append(self._encoder.end())
+            out.append(self.outbox.encoder.end())
 
     def _release(self, out: list[bytes], everything: bool = False) -> None:
         self.outbox.release(out, everything and not self._lanes.unread)

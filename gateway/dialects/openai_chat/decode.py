@@ -106,8 +106,8 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._walk = Walk(self._call)
-        self._begun: set[tuple[int, int]] = set()
+        self._walk: Walk | None = None  # most answers have no frame that needs it
+        self._begun: dict[tuple[int, int], None] = {}  # a set, but those are large before they hold anything
         self._opened = False
 
     def decode(self, frame: Frame) -> list[Event]:
@@ -164,7 +164,9 @@ class Decoder:
         if error := tree.get("error"):
             return [Failure(error if isinstance(error, dict) else {"message": str(error)})]
         events: list[Event] = [] if self._opened else list(self._open(tree))
-        events += self._walk.texts_and_calls(tree)
+        if self._walk is None:
+            self._walk = Walk()
+        events += self._walk.texts_and_calls(tree, self._call)
         choices = tree.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             index = choice.get("index")
@@ -182,7 +184,7 @@ class Decoder:
         self, choice: int, index: int, id: str | None, name: str | None, custom: bool, signature: str
     ) -> Iterator[Event]:
         if (id or name) and (choice, index) not in self._begun:
-            self._begun.add((choice, index))
+            self._begun[choice, index] = None
             yield ToolCall(choice, index, id or "", name or "", custom, signature)
 
     def _open(self, tree: dict[str, Any]) -> Iterator[Event]:
