@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from tests.server.counting import Counted
 from tests.server.running import Pair, UpstreamKind, running
 
 
@@ -54,6 +55,12 @@ async def start(upstream: UpstreamKind, quiet: None) -> AsyncIterator[Start]:
         yield started
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     assert not left, left
+
+
+@pytest.fixture
+def counted() -> Counted:
+    """What the gateway counts from here on."""
+    return Counted()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from gateway.guard.topics import Topic, Topics
 from gateway.server.checks import Guarding
 from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
+from tests.server.counting import Counted
 from tests.server.guards import MINDED, classifier, onnx_model, tokenizer, webhook
 from tests.server.running import CHAT, DONE, PATIENCE_S, Answer, Pair, asking, frame, saying, serving
 
@@ -378,7 +379,7 @@ def guarding(gateway: Pair) -> Guarding:
 
 @pytest.mark.parametrize("failure", FAILURES)
 async def test_a_guard_that_fails_blocks_unless_it_is_to_fail_open(
-    start: Start, failure: str, caplog: pytest.LogCaptureFixture
+    start: Start, failure: str, caplog: pytest.LogCaptureFixture, counted: Counted
 ) -> None:
     async with webhook(answer=FAILURES[failure]) as hook:
         closed = await start(policies=[guarded()], guards=[Guard("acme", url=hook.url)])
@@ -389,9 +390,9 @@ async def test_a_guard_that_fails_blocks_unless_it_is_to_fail_open(
         assert closed.simulator.requests == []
         is_open = await start(policies=[guarded()], guards=[Guard("acme", url=hook.url, fail="open")])
         assert (await ask(is_open, ABOUT_ZEBRAS)).status == 200
-    assert (guarding(closed).failures, guarding(closed).bypassed) == (1, 0)
-    assert (guarding(is_open).failures, guarding(is_open).bypassed) == (2, 2)  # the request and the answer
-    found = await logged(caplog, "failed", 3)
+    found = await logged(caplog, "failed", 3)  # the request, and of the one that is open the answer too
+    assert counted("check_failures_total", check="guard:acme") == 3
+    await counted.until(2, "bypasses_total", reason="guard:acme")
     assert [each["bypassed"] for each in found] == [False, True, True]
     assert EMAIL not in json.dumps(found)
 
@@ -418,7 +419,7 @@ async def test_an_answer_that_nobody_could_judge_is_blocked(start: Start, hold: 
     assert error["message"].startswith("policy_violation: guard:acme could not judge the answer")
 
 
-async def test_a_guard_that_keeps_failing_is_not_asked_any_more(start: Start) -> None:
+async def test_a_guard_that_keeps_failing_is_not_asked_any_more(start: Start, counted: Counted) -> None:
     async with webhook(answer=FAILURES["status"]) as hook:
         breaking = CircuitBreaker(failures=2, rest_s=80_000.0)
         acme = Guard("acme", url=hook.url, on="request", breaker=breaking)
@@ -426,8 +427,8 @@ async def test_a_guard_that_keeps_failing_is_not_asked_any_more(start: Start) ->
         statuses = [(await ask(gateway, "sim")).status for _ in range(4)]
     assert statuses == [400] * 4
     assert len(hook.asked) == 2
-    assert guarding(gateway).failures == 4
-    assert guarding(gateway).breaker.opened == 1
+    assert counted("check_failures_total", check="guard:acme") == 4
+    assert counted("breaker_openings_total", of="guard:acme") == 1
 
 
 async def test_a_bug_in_asking_is_a_failure_too(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
