@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -113,7 +114,7 @@ def test_words_are_what_their_pattern_finds(text: str) -> None:
     assert words(folded) == word_pattern(folded).findall(folded)
 
 
-SPELLED = {
+SPELLED: dict[str, Callable[[str], str]] = {
     "all joined": "-".join,
     "spaces too": " ".join,
     "wide gaps": lambda text: "  ".join(" ".join(word) for word in text.split()),
