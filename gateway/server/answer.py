@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -54,6 +55,10 @@ class Answering(Struct):
     def provider(self) -> Dialect:
         """What is spoken with whoever is being asked; the client's dialect before anyone is."""
         return self.asked or self.client
+
+    @property
+    def keepalive_s(self) -> float:
+        return self.gateway.config.server.keepalive_after_s
 
     @property
     def is_same(self) -> bool:
@@ -206,7 +211,6 @@ def _restored(answering: Answering, error: SluiceError) -> SluiceError:
 async def stream_answer(request: web.Request, answering: Answering) -> web.StreamResponse:
     """Pass the answer on as it comes."""
     call, reader, checks = answering.call, answering.reader, answering.checks
-    keepalive_s = answering.gateway.config.server.keepalive_after_s
     loop, stream = asyncio.get_running_loop(), _stream(answering)
     is_attended = reader is not None or (checks is not None and checks.hold != "nothing")
     attended = AttendedRelay(stream, loop, reader, checks) if is_attended else None
@@ -220,30 +224,14 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
     )
     exchanges: list[Exchange] = []
     metrics.STREAMS.inc()
-    opening = asyncio.ensure_future(answering.attempts.answered(partial(_open, answering, relay, exchanges)))
     try:
-        done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
-        if not done:
-            # From here on a failure can only be an event: the status has gone.
-            answering.attempts.committed = relay.stream.opened = True
-            await response.prepare(request)
-            while not done:
-                await response.write(relay.stream.keepalive)
-                done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
-        try:
-            exchange = opening.result()
-        except SluiceError as error:
-            if not response.prepared:
-                raise
-            relay.begin(_stream(answering))  # the last one may have ended without a word
-            relay.stream.opened = True
-            await response.write(relay.stream.fail(error))
-        else:
+        exchange = await _opened(request, response, answering, relay, exchanges)
+        if exchange is not None:
             call.first_byte_s = perf_counter() - call.started_at
             if not response.prepared:
                 await response.prepare(request)
             relay.attach(request, response, exchange)
-            await relay.finished(request, keepalive_s)
+            await relay.finished(request, answering.keepalive_s)
         await response.write_eof()
         return response
     except Exception as bug:
@@ -257,10 +245,9 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         return response
     finally:
         metrics.STREAMS.dec()
-        opening.cancel()
         relay.close()
-        for exchange in exchanges:
-            exchange.close()
+        for each in exchanges:
+            each.close()
         stream = relay.stream
         call.usage, call.frames, call.held = stream.usage, stream.frames, stream.outbox.held
         call.held_characters, call.timing = stream.held_characters, relay.timing
@@ -272,6 +259,54 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         if stream.error is not None:
             call.failed(stream.error)
         answering.attempts.close(stream.error)
+
+
+async def _opened(
+    request: web.Request,
+    response: web.StreamResponse,
+    answering: Answering,
+    relay: Relay,
+    exchanges: list[Exchange],
+) -> Exchange | None:
+    """The exchange that answers. None if all failed after the status had gone: then the client was told."""
+
+    async def keep_alive() -> None:
+        # From here on a failure can only be an event: the status has gone.
+        answering.attempts.committed = relay.stream.opened = True
+        with suppress(OSError):  # the client has gone, which cancels the request
+            await response.prepare(request)
+            while True:
+                await response.write(relay.stream.keepalive)
+                await asyncio.sleep(answering.keepalive_s)
+
+    def begin() -> None:
+        keeping.append(asyncio.ensure_future(keep_alive()))
+
+    keeping: list[asyncio.Future[None]] = []
+    # Whoever asks is this task, not one beside it: under load each switch between tasks is a turn behind
+    # everything that the loop has to do meanwhile.
+    timer = asyncio.get_running_loop().call_later(answering.keepalive_s, begin)
+    try:
+        return await answering.attempts.answered(partial(_open, answering, relay, exchanges))
+    except SluiceError as error:
+        await _end(timer, keeping)
+        if not response.prepared:
+            raise
+        relay.begin(_stream(answering))  # the last one may have ended without a word
+        relay.stream.opened = True
+        await response.write(relay.stream.fail(error))
+        return None
+    finally:
+        await _end(timer, keeping)
+
+
+async def _end(timer: asyncio.TimerHandle, tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Nothing of it runs any more when this returns."""
+    timer.cancel()
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 def _stream(answering: Answering) -> ResponseStream:
