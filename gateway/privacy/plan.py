@@ -104,6 +104,11 @@ class Plan:
             self.flagged_reach = max(rule.longest for rule in flagged) + 1
             self.left = max(self.left, self.flagged_reach + FLAG_STRIDE + 2 * LEFT_CONTEXT)
 
+    @property
+    def is_idle(self) -> bool:
+        """Is there nothing to look for?"""
+        return not self.acting and self.flagged is None and self.placeholder is None
+
 
 @lru_cache(maxsize=64)
 def _told_apart(rules: tuple[Rule, ...]) -> tuple[ByShape, dict[str, CueWord], tuple[Script, ...]]:

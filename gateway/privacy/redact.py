@@ -247,6 +247,8 @@ def restore_body(body: Any, classify: Classify, scan: Scan, names: AbstractSet[s
     `names` are keys that need no look, because the dialect gave them: half of an answer's strings.
     Raises PolicyViolation for what the policy blocks.
     """
+    if scan.plan.is_idle:
+        return
     made = scan.made
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:

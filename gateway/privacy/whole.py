@@ -7,9 +7,9 @@ rows what is left between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any
 
 from gateway.privacy.plan import Plan
 from gateway.privacy.rule import Rule
@@ -18,37 +18,18 @@ from gateway.privacy.scanner import Blocked, Edit, Scan, exfiltrates
 from gateway.privacy.search import Span, find, find_between
 
 
-class _Sought(NamedTuple):
-    """What is looked for in a whole text: what acts, and everything."""
-
-    acting: Rules
-    every: Rules
-
-
 @lru_cache(maxsize=64)
-def _sought(acting: tuple[Rule, ...], flagged: tuple[Rule, ...]) -> _Sought:
-    return _Sought(combine(acting), combine(sorted((*acting, *flagged), key=lambda rule: rule.order)))
-
-
-@lru_cache(maxsize=256)
-def _sought_by(plan: Plan) -> _Sought:
-    return _sought(plan.acting, tuple(plan.flagged or ()))
+def _combined(rules: tuple[Rule, ...]) -> Rules:
+    return combine(rules)
 
 
 def edits_of_whole(scan: Scan, plan: Plan, text: str, context: str) -> list[Edit] | None:
     """What is changed in the text; None where only a run can tell: at a secret with an end mark."""
-    sought = _sought_by(plan)
     lead = len(context)
     text = context + text
-    found: list[Any] = []
-    # Where no row matches anywhere, none does between placeholders either: nearly all texts are clean.
-    spans = find(text, sought.every, lead)
-    if not spans:
-        found += _placeholders(plan, text, lead)
-    else:
-        found += _taken(plan, sought.acting, text, lead)
-        if any(type(each) is Span and each.entity.until for each in found):
-            return None
+    found = _taken(plan, text, lead)
+    if any(type(each) is Span and each.entity.until for each in found):
+        return None
     edits: list[Edit] = []
     end = len(text)
     for each in found:
@@ -63,20 +44,35 @@ def edits_of_whole(scan: Scan, plan: Plan, text: str, context: str) -> list[Edit
             edits.append(_edit(text, each.start, each.end, made))
         elif (value := _revealed(scan, text, each)) is not None:
             edits.append(_edit(text, each.start(), each.end(), value))
-    if spans and plan.flagged is not None:
+    if plan.flagged is not None:
         _flag(scan, plan.flagged, text, lead, edits, end)
     return [Edit(e.start - lead, e.end - lead, e.text, e.lead) for e in edits] if lead else edits
 
 
-def _placeholders(plan: Plan, text: str, start: int) -> Iterable[Any]:
-    return () if plan.placeholders is None else plan.placeholders(text, start)
+def _taken(plan: Plan, text: str, start: int) -> list[Any]:
+    """What acts, as spans, and placeholders, as matches: from left to right, a placeholder first."""
+    tokens = [] if plan.placeholders is None else list(plan.placeholders(text, start))
+    acting = _combined(plan.acting)
+    spans = find(text, acting, start)
+    if not spans:
+        return tokens
+    # Where none overlaps another, each of the two searches has seen the text as if the other were none.
+    if not tokens:
+        return list(spans)
+    taken = sorted(
+        [(each.start, each.end, each) for each in spans] + [(*each.span(), each) for each in tokens],
+        key=lambda each: each[:2],
+    )
+    if all(before[1] <= behind[0] for before, behind in pairwise(taken)):
+        return [each for _, _, each in taken]
+    return _by_turns(plan, acting, text, start)
 
 
-def _taken(plan: Plan, acting: Rules, text: str, start: int) -> list[Any]:
-    """What acts, and placeholders: from left to right, a placeholder first."""
+def _by_turns(plan: Plan, acting: Rules, text: str, start: int) -> list[Any]:
+    """As `_taken`, whatever overlaps."""
     taken: list[Any] = []
     while start < len(text):
-        token = next(iter(_placeholders(plan, text, start)), None)
+        token = None if plan.placeholders is None else next(plan.placeholders(text, start), None)
         stop = len(text) if token is None else token.start()
         while start < stop:
             start = find_between(text, acting, start, stop, taken)
@@ -104,12 +100,21 @@ def _edit(text: str, start: int, end: int, made: str) -> Edit:
     return Edit(start, end, made, text[max(0, start - 8) : start].rstrip()[-1:])
 
 
-def _flag(scan: Scan, flagged: Rules, text: str, at: int, edits: list[Edit], end: int) -> None:
-    """Count what is only seen, of what is left between the edits."""
+def _flag(scan: Scan, flagged: Rules, text: str, start: int, edits: list[Edit], end: int) -> None:
+    """Count what is only seen up to an end, of what is left between the edits."""
+    spans = [each for each in find(text, flagged, start) if each.start < end]
+    taken = sorted([*((s.start, s.end) for s in spans), *((e.start, e.end) for e in edits), (end, end)])
+    if any(behind[0] < before[1] for before, behind in pairwise(taken)):
+        spans = _between(flagged, text, start, edits, end)
+    for each in spans:
+        scan.flagged[each.entity.name] = scan.flagged.get(each.entity.name, 0) + 1
+
+
+def _between(flagged: Rules, text: str, at: int, edits: list[Edit], end: int) -> list[Span]:
+    """What of the flagged stands wholly between the edits, and before an end."""
     spans: list[Span] = []
     for start, stop in [*((edit.start, edit.end) for edit in edits), (end, end)]:
         if at < start:
             at = find_between(text, flagged, at, start, spans, start)
         at = max(at, stop)
-    for span in spans:
-        scan.flagged[span.entity.name] = scan.flagged.get(span.entity.name, 0) + 1
+    return spans

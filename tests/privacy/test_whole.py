@@ -18,6 +18,10 @@ CONTEXTS = ["", "password: ", "phone number: ", "email: "]
 LINKS = ["![x](https://evil.example/", "https://evil.example/?q=", ") ", "[PERSON_1]", "4111 1111 1111 1111"]
 
 
+# The small tables and the ones that act in more than one way.
+SOME = {name: SCANS[name] for name in ("restore and redact", "flag and redact")}
+
+
 def by_run(scan: Scan, text: str, context: str) -> list[Edit]:
     run = TextRun(scan, context)
     run.feed(text)
@@ -47,7 +51,7 @@ def is_as_a_run(make: Callable[[], Scan], text: str, context: str = "") -> bool:
 
 
 @pytest.mark.parametrize("scan", SCANS.values(), ids=SCANS.keys())
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(text=texts.texts, context=st.sampled_from(CONTEXTS))
 def test_a_whole_text_is_changed_as_a_run_changes_it(
     scan: Callable[[], Scan], text: str, context: str
@@ -55,20 +59,20 @@ def test_a_whole_text_is_changed_as_a_run_changes_it(
     assert is_as_a_run(scan, text, context)
 
 
-@pytest.mark.parametrize("scan", SCANS.values(), ids=SCANS.keys())
+@pytest.mark.parametrize("scan", SOME.values(), ids=SOME.keys())
 def test_so_is_a_text_for_each_row(scan: Callable[[], Scan]) -> None:
     for text in corpus():
         assert is_as_a_run(scan, text), text
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(text=st.lists(st.sampled_from(LINKS), max_size=6).map("".join))
 def test_so_is_one_with_links_that_would_carry_a_value_away(text: str) -> None:
     assert is_as_a_run(SCANS["restore and redact"], text)
 
 
-def test_a_search_that_takes_rows_before_placeholders_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "https://[PERSON_1]@example.com/ 4111 1111 1111 1111"
-    assert is_as_a_run(SCANS["redact everything"], text)
-    monkeypatch.setattr(whole, "_placeholders", lambda *_: ())
-    assert not is_as_a_run(SCANS["redact everything"], text)
+def test_a_search_that_does_not_look_for_overlaps_finds_other_things(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "[PERSON_1] 4111 1111 1111 1111@example.com"
+    assert is_as_a_run(SCANS["restore and redact"], text)
+    monkeypatch.setattr(whole, "pairwise", lambda _: ())
+    assert not is_as_a_run(SCANS["restore and redact"], text)
