@@ -263,6 +263,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
             checks.watch(stream.texts)
         if stream.error is not None:
             call.failed(stream.error)
+            stream.error.forget_frames()
         answering.attempts.close(stream.error)
 
 

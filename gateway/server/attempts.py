@@ -175,4 +175,5 @@ def _count(candidate: Candidate, outcome: metrics.Outcome) -> None:
 
 def _telling(told: SluiceError | None, error: SluiceError) -> SluiceError:
     """Of two failures the later, unless only the earlier one is worth coming back for."""
+    error.forget_frames()
     return told if told is not None and told.retryable and not error.retryable else error
