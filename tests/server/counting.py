@@ -44,7 +44,7 @@ class Counted:
                 await asyncio.sleep(0.005)
 
     async def until_gone(self, name: str) -> None:
-        """Wait until a gauge is back: the gateway's own watch looks twice a second, and may come between."""
+        """Wait until nothing is left of it: the gateway's own look comes twice a second."""
         async with asyncio.timeout(10):
             while self(name) > 0:
                 await asyncio.sleep(0.005)
