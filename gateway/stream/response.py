@@ -36,6 +36,7 @@ from gateway.privacy.model import ActionOf, Finding
 from gateway.privacy.redact import restore_body, violation
 from gateway.privacy.scanner import Scan
 from gateway.stream.beside import made_safe
+from gateway.stream.hearing import Hearing
 from gateway.stream.lanes import Lanes, LaneState, Waiting
 from gateway.stream.outbox import Outbox
 from gateway.stream.reader import Reader
@@ -43,8 +44,6 @@ from gateway.wire.sse import Frame
 
 # What of an answer waits for a verdict on all of it.
 Hold = Literal["nothing", "end", "answer"]
-# Characters. A longer answer cannot be judged; no model says as much today.
-LONGEST_JUDGED = 1 << 20
 _NO_FRAME = Frame(b"")
 
 
@@ -86,7 +85,6 @@ class ResponseStream:
         self.error: SluiceError | None = None
         self.frames = 0
         self.held_characters = 0
-        self.texts: dict[Lane, list[str]] = {}
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
         # A method of `self` kept in it would be a cycle, and the stream last until the collector comes by.
@@ -101,7 +99,7 @@ class ResponseStream:
         self.outbox = Outbox(provider, client, head, may_overtake=model is None)
         self._hold = hold
         self._stops = self._unjudged = hold in ("end", "answer")
-        self._said = 0
+        self._hearing = None if hold is None else Hearing(must_be_judged=self._stops)
         if hold == "answer":
             self.outbox.keep()
         self._choices: set[int] = set()
@@ -111,6 +109,10 @@ class ResponseStream:
     def said(self) -> int:
         """Characters of text that the provider has said so far, each counted once."""
         return self._lanes.said
+
+    @property
+    def texts(self) -> Mapping[Lane, Sequence[str]]:
+        return {} if self._hearing is None else self._hearing.texts
 
     @property
     def keepalive(self) -> bytes:
@@ -408,8 +410,8 @@ class ResponseStream:
     def _run(self, state: LaneState, text: str) -> bool:
         """Run the next piece of a lane; whether it is fine as it is."""
         is_fine = state.feed(text)
-        if state.heard is not None:
-            self._hear(state, text)
+        if state.heard is not None and self._hearing is not None:
+            self._hearing.hear(state, text)
         if self.scan.blocked is not None:
             self._check()
         return is_fine
@@ -426,20 +428,9 @@ class ResponseStream:
             if self._hold == "end" and not self.done:  # the finish of another choice was not the last one
                 self.outbox.keep_no_more()
         state = self._lanes.begin(lane)
-        if self._hold is not None and lane.choice >= 0 and lane.position >= 0:
-            state.heard = self.texts.setdefault(lane, [])  # a lane may go on after its end
+        if self._hearing is not None:
+            self._hearing.begin(lane, state)
         return state
-
-    def _hear(self, state: LaneState, text: str) -> None:
-        """Keep what is said, for rules that want it whole. An answer too long for them is heard no more."""
-        assert state.heard is not None
-        state.heard.append(text)
-        self._said += len(text)
-        if self._said > LONGEST_JUDGED:
-            state.heard = None  # to monitor, its beginning is judged
-            if self._unjudged:
-                message = "policy_violation: the answer is too long for rules that want it whole"
-                raise PolicyViolation(message)
 
     def _check(self) -> None:
         if (found := violation(self.scan)) is not None:
