@@ -85,9 +85,7 @@ async def threats(
 
 def note(call: Call, found: list[Found]) -> None:
     """The facts for the log and the answer's headers."""
-    call.decision, call.threats, call.watched = "allow", None, None
-    if not found:
-        return
+    call.decision = "allow"
     call.threats = dict(Counter(each.rule for each in found if not each.watched)) or None
     call.watched = dict(Counter(each.rule for each in found if each.watched)) or None
     if (first := worst(found)) is not None:
