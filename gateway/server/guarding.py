@@ -87,9 +87,7 @@ async def threats(
 
 def note(call: Call, found: list[Found], dialect: Dialect) -> None:
     """The facts for the logs and the answer's headers."""
-    call.decision, call.threats, call.watched, call.threat_places = "allow", None, None, []
-    if not found:
-        return
+    call.decision = "allow"
     call.threats = dict(Counter(each.rule for each in found if not each.watched)) or None
     call.watched = dict(Counter(each.rule for each in found if each.watched)) or None
     call.threat_places = [
