@@ -49,7 +49,16 @@ class Attempts:
         self._answering: Candidate | None = None
 
     async def answered(self, ask: Callable[[Outgoing], Awaitable[T]]) -> T:
-        """What `ask` returns for the first candidate for whom it returns. Raises the error that says most."""
+        """What `ask` returns for the first candidate for whom it returns. Raises the error that says most.
+
+        Once only: then nobody will be asked any more, and the request is let go of.
+        """
+        try:
+            return await self._answered(ask)
+        finally:
+            del self._prepare, self._tiers
+
+    async def _answered(self, ask: Callable[[Outgoing], Awaitable[T]]) -> T:
         told: SluiceError | None = None
         for tier in self._tiers:
             order = self._standing.balance.order(tier.weights, tier.by, self._loop.time())
@@ -166,4 +175,5 @@ def _count(candidate: Candidate, outcome: metrics.Outcome) -> None:
 
 def _telling(told: SluiceError | None, error: SluiceError) -> SluiceError:
     """Of two failures the later, unless only the earlier one is worth coming back for."""
+    error.forget_frames()
     return told if told is not None and told.retryable and not error.retryable else error

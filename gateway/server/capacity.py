@@ -71,6 +71,11 @@ class Place:
     ) -> None:
         self._capacity.give_back(1, self._held_bytes)
 
+    def let_go_of_body(self) -> None:
+        """What the request was made of is gone: others may have that room."""
+        self._capacity.give_back(0, self._held_bytes - _PER_REQUEST_BYTES)
+        self._held_bytes = _PER_REQUEST_BYTES
+
     def hold(self, body_bytes: int) -> None:
         """Room for a body, or for more of it. Raises Overloaded."""
         self._capacity.take(0, body_bytes * _PER_BODY_BYTE)
@@ -90,6 +95,8 @@ async def read_body(request: web.Request) -> bytes:
     As long as there is room for it: what it says of its length is believed, then counted. Raises Overloaded,
     BodyTooLarge, RequestTimeout and InvalidRequest.
     """
+    if request.content.is_eof():  # as most do, it came with the head: a timer would cost more than the rest
+        return await _read(request)
     allowed_s = GRACE_S + (request.content_length or request.client_max_size) / _SLOWEST_BYTES_S
     try:
         async with asyncio.timeout(allowed_s):

@@ -125,7 +125,11 @@ async def redact(
     )
     classify = dialect.classifier(chat.json_output)
     reader = models.required(gateway.model) if policy.detection != "real-time" else None
-    ahead = await look_ahead(chat.body, classify, actions, reader)
+    if reader is None and not actions.acting and not actions.flagged:
+        call.entities = {}
+        return Guarded(vault, None, False)
+    remembered = protection.remembered if actions is protection.request else None
+    ahead = await look_ahead(chat.body, classify, actions, reader, call.size_bytes, remembered)
     try:
         found = await aside(
             call.size_bytes,
@@ -140,6 +144,8 @@ async def redact(
     except PolicyViolation:
         call.decision, call.threat_type, call.confidence = "block", "sensitive_data", None
         raise
+    if gateway.audit is None:
+        found.places.clear()  # nobody else asks
     call.entities, call.findings = counted(found), found
     call.detection_s = perf_counter() - began_at
     if call.decision == "allow" and policy.enforcement == "enforce":

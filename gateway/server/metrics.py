@@ -16,6 +16,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import Literal
@@ -142,6 +143,10 @@ INFO = _gauge("workers", "Workers that are alive, by version", "version")
 
 # --- counting ---------------------------------------------------------------------------------------------
 
+# The series of some labels, found in C: there is a fixed number of them, and each request counts in a dozen.
+_MOST_SERIES = 8192
+_counted: Callable[..., Counter] = lru_cache(_MOST_SERIES)(lambda of, *labels: of.labels(*labels))
+_observed: Callable[..., Histogram] = lru_cache(_MOST_SERIES)(lambda of, *labels: of.labels(*labels))
 
 _keys: set[str] = set()
 
@@ -149,29 +154,29 @@ _keys: set[str] = set()
 def observe(call: Call, now: float) -> None:
     """Count a request that is over."""
     provider = call.provider or NONE
-    REQUESTS.labels(call.route, _status(call.status), provider, _key(call.key)).inc()
-    SECONDS.labels(call.route).observe(now - call.started_at)
-    ENDS.labels(cause(call)).inc()
+    _counted(REQUESTS, call.route, _status(call.status), provider, _key(call.key)).inc()
+    _observed(SECONDS, call.route).observe(now - call.started_at)
+    _counted(ENDS, cause(call)).inc()
     if call.error is not None:
-        ERRORS.labels(error_type(call), call.source or "client").inc()
+        _counted(ERRORS, error_type(call), call.source or "client").inc()
     for reason in bypasses(call):
-        BYPASSES.labels(reason).inc()
+        _counted(BYPASSES, reason).inc()
     if call.guard_failures:
-        CHECK_FAILURES.labels("threats").inc(call.guard_failures)
+        _counted(CHECK_FAILURES, "threats").inc(call.guard_failures)
     if call.policy is not None and (taken := decision(call)) is not None:
-        DECISIONS_TAKEN.labels(call.policy, taken).inc()
+        _counted(DECISIONS_TAKEN, call.policy, taken).inc()
     if call.entities is not None:
-        SCAN.labels("request").observe(call.detection_s)
+        _observed(SCAN, "request").observe(call.detection_s)
     if call.usage is not None:
         _count_tokens(call, provider)
     if call.timing is not None:
         _observe_stream(call, provider)
     if call.fallback is not None:
-        FALLBACKS.labels(call.fallback).inc()
+        _counted(FALLBACKS, call.fallback).inc()
     if call.cache is not None:
-        CACHE.labels(call.cache).inc()
+        _counted(CACHE, call.cache).inc()
     if call.cost_usd:
-        COST.labels(provider, _key(call.key)).inc(call.cost_usd)
+        _counted(COST, provider, _key(call.key)).inc(call.cost_usd)
     _count_findings(call)
 
 
@@ -183,7 +188,7 @@ def bypasses(call: Call) -> list[str]:
 
 def bypass(reason: str) -> None:
     """A check that no call knows of could not look, and the configuration lets the text pass."""
-    BYPASSES.labels(reason).inc()
+    _counted(BYPASSES, reason).inc()
     _log.warning("a check could not look, and the configuration lets the text pass: %s", reason)
 
 
@@ -207,7 +212,7 @@ def _observe_stream(call: Call, provider: str) -> None:
     asked_at = next((at for name, at in reversed(call.phases) if name == "connect"), None)
     if timing.first_at is not None and asked_at is not None:
         first_s = timing.first_at - asked_at
-        FIRST.labels(provider).observe(first_s)
+        _observed(FIRST, provider).observe(first_s)
         if timing.written_at is not None:
             began_at = call.received_at or call.started_at
             FIRST_ADDED.observe(max(0.0, timing.written_at - began_at - first_s))
@@ -215,7 +220,7 @@ def _observe_stream(call: Call, provider: str) -> None:
         FRAMES.inc(call.frames)
         if timing.read_s is not None:
             EACH_ADDED.observe(timing.read_s + timing.waited_s / call.frames)
-            SCAN.labels("answer").observe(timing.read_s * call.frames)
+            _observed(SCAN, "answer").observe(timing.read_s * call.frames)
     if call.held:
         HELD.observe(timing.held_s)
         HELD_FRAMES.inc(call.held)
@@ -233,25 +238,25 @@ def _count_tokens(call: Call, provider: str) -> None:
     )
     for kind, count in counts:
         if count > 0:
-            TOKENS.labels(provider, kind).inc(count)
+            _counted(TOKENS, provider, kind).inc(count)
 
 
 def _count_findings(call: Call) -> None:
     outcomes = (("restored", call.restored), ("unresolved", call.unresolved), ("withheld", call.withheld))
     for outcome, count in outcomes:
         if count:
-            PLACEHOLDERS.labels(outcome).inc(count)
+            _counted(PLACEHOLDERS, outcome).inc(count)
     for (entity, action), count in call.findings.items():
-        ENTITIES.labels(entity, "request", action).inc(count)
+        _counted(ENTITIES, entity, "request", action).inc(count)
     for outcome, threats in (("acted", call.threats), ("watched", call.watched)):
         for rule, count in (threats or {}).items():
-            RULES.labels(rule, outcome).inc(count)
+            _counted(RULES, rule, outcome).inc(count)
     for each in call.judgements:
         if not each.failed:
-            RULES.labels(each.rule, "acted").inc()
+            _counted(RULES, each.rule, "acted").inc()
     for action, found in (("flag", call.flagged), ("redact", call.hidden)):
         for entity, count in (found or {}).items():
-            ENTITIES.labels(entity, "answer", action).inc(count)
+            _counted(ENTITIES, entity, "answer", action).inc(count)
 
 
 def _status(status: int) -> str:

@@ -261,8 +261,10 @@ async def test_a_slow_head_is_bridged_with_comments(start: Start) -> None:
 async def test_silence_midway_is_bridged_with_comments(start: Start) -> None:
     gateway = await start(keepalive_after_s=0.02, timeouts=Timeouts(idle_s=0.2))
     answer = await gateway.chat("sim:say?fail=stall:4", PROMPT)
-    assert answer.chunks[0].startswith(b"data: ")
-    assert b": keep-alive\n\n" in answer.chunks[1:]
+    said = [chunk.startswith(b"data: ") for chunk in answer.chunks]
+    assert (
+        b": keep-alive\n\n" in answer.chunks[said.index(True) :]
+    )  # on a slow machine there is one before, too
     assert text_of(answer).startswith("Of course")
     assert answer.stream_error["type"] == "provider_timeout"
 

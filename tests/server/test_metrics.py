@@ -145,7 +145,8 @@ def test_what_was_added_to_the_first_token_is_what_the_provider_did_not_take(cou
     timing = Timing()
     timing.first_at, timing.written_at = 12.0, 12.004
     call = Call(id="01", started_at=9.0, received_at=10.0, timing=timing, frames=4, provider="p")
-    call.phases = [("connect", 10.5), ("relay", 11.9)]
+    call.begin("connect", 10.5)
+    call.begin("relay", 11.9)
     timing.worked(0.003)
     timing.hold(12.0, 2)
     timing.hold(12.5, 0)

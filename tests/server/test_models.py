@@ -198,5 +198,6 @@ async def test_what_rules_hide_is_not_shown_to_an_analyzer() -> None:
                 lambda path, _: nature.get(str(path[0]), "text"),  # type: ignore[arg-type,return-value]
                 in_requests(),
                 reader,
+                0,
             )
     assert sorted(shown) == ["It was Zorblatt Quimby, mail XXXXXXXXXXXXXX.", "Pell", "XXXXXXXXXXXXXX"]
