@@ -57,6 +57,8 @@ class Findings(Counter[tuple[str, Action]]):
     `places` are those of the first so many that were hidden.
     """
 
+    __slots__ = ("places",)
+
     def __init__(self) -> None:
         super().__init__()
         self.places: list[Place] = []
@@ -117,10 +119,13 @@ def redact_request(
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
     policy = in_requests() if policy is None else policy
+    hosts: set[str] = set()
     for _, text in strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
-            vault.hosts.update(host.lower() for host in _HOST.findall(text))
+            hosts.update(host.lower() for host in _HOST.findall(text))
+    if hosts:
+        vault.hosts |= hosts
     if vault.format != "synthetic":
         return _redact(body, classify, vault, names, policy, ahead)
     original = copy.deepcopy(body)

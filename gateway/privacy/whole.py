@@ -11,10 +11,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from gateway.privacy.exfiltration import exfiltrates
 from gateway.privacy.plan import Plan
 from gateway.privacy.rule import Rule
 from gateway.privacy.rules import Rules, combine
-from gateway.privacy.scanner import Blocked, Edit, Scan, exfiltrates
+from gateway.privacy.scanner import Blocked, Edit, Scan
 from gateway.privacy.search import Span, find, find_between
 
 

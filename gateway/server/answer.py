@@ -13,7 +13,6 @@ from aiohttp import web
 from msgspec import Struct
 
 from gateway.chat import Event, Lane, Text
-from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderGarbage, SluiceError
@@ -23,7 +22,9 @@ from gateway.privacy.scanner import Scan
 from gateway.server import headers, metrics, telemetry
 from gateway.server.attempts import Attempts
 from gateway.server.call import Call, Exchange, Gateway
+from gateway.server.capacity import PLACE
 from gateway.server.checks import AnswerChecks
+from gateway.server.listener import let_go_of_head
 from gateway.server.lookup import Lookup
 from gateway.server.outgoing import Outgoing
 from gateway.server.reading import AnswerReader, read_to_end, restore_whole
@@ -37,11 +38,14 @@ _OVERLOADED = 529  # Anthropic's own; other SDKs know 503
 
 
 class Answering(Struct):
-    """What one answer needs: both dialects, the request and its candidates, and what to do with texts."""
+    """What one answer needs: both dialects, the candidates, and what to do with texts.
+
+    The request itself is only in the hands of `attempts`, for as long as somebody may be asked.
+    """
 
     gateway: Gateway
     call: Call
-    chat: ChatRequest
+    json_output: bool
     client: Dialect
     attempts: Attempts
     lookup: Lookup
@@ -70,7 +74,7 @@ class Answering(Struct):
 
 async def respond(answering: Answering) -> web.Response:
     """Wait for the whole answer, and give it to the client."""
-    call, scan, chat, lookup = answering.call, answering.scan, answering.chat, answering.lookup
+    call, scan, lookup = answering.call, answering.scan, answering.lookup
     if lookup.found is not None:
         answering.asked = DIALECTS[lookup.found.dialect]
         answer = _Whole(lookup.found.body, load(lookup.found.body), [])
@@ -81,7 +85,7 @@ async def respond(answering: Answering) -> web.Response:
     body = answer.body
     texts = _texts_of(answering, body)
     if answering.is_same:
-        classify = answering.provider.classifier(chat.json_output)
+        classify = answering.provider.classifier(answering.json_output)
         if answering.reader is None:
             restore_body(body, classify, scan, answering.provider.field_names)
         else:
@@ -151,7 +155,7 @@ async def _judge(answering: Answering, texts: Mapping[Lane, Sequence[str]], body
 
 async def _told(answering: Answering, said: Sequence[Event]) -> list[Event]:
     """The events of a whole answer, made safe and whole for a client of another dialect."""
-    json_output, reader = answering.chat.json_output, answering.reader
+    json_output, reader = answering.json_output, answering.reader
     if reader is None:
         return whole(said, answering.scan, answering.provider, json_output)
     stream, heard = listened(answering.scan, answering.provider, json_output, reader.action)
@@ -211,10 +215,10 @@ def _restored(answering: Answering, error: SluiceError) -> SluiceError:
 async def stream_answer(request: web.Request, answering: Answering) -> web.StreamResponse:
     """Pass the answer on as it comes."""
     call, reader, checks = answering.call, answering.reader, answering.checks
-    loop, stream = asyncio.get_running_loop(), _stream(answering)
+    loop = asyncio.get_running_loop()
     is_attended = reader is not None or (checks is not None and checks.hold != "nothing")
-    attended = AttendedRelay(stream, loop, reader, checks) if is_attended else None
-    relay = attended or Relay(stream, loop)
+    attended = AttendedRelay(_stream(answering), loop, reader, checks) if is_attended else None
+    relay = attended or Relay(_stream(answering), loop)
     response = web.StreamResponse(
         headers={
             "content-type": _stream_type(answering),
@@ -231,6 +235,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
             if not response.prepared:
                 await response.prepare(request)
             relay.attach(request, response, exchange)
+            _let_go(request, response)
             await relay.finished(request, answering.keepalive_s)
         await response.write_eof()
         return response
@@ -258,6 +263,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
             checks.watch(stream.texts)
         if stream.error is not None:
             call.failed(stream.error)
+            stream.error.forget_frames()
         answering.attempts.close(stream.error)
 
 
@@ -309,13 +315,20 @@ async def _end(timer: asyncio.TimerHandle, tasks: Sequence[asyncio.Future[None]]
         await asyncio.wait(tasks)
 
 
+def _let_go(request: web.Request, response: web.StreamResponse) -> None:
+    """The answer has begun, and may take long: what the request held until now is not to wait with it."""
+    request[PLACE].let_go_of_body()
+    let_go_of_head(request)
+    response.headers.clear()  # they are out
+
+
 def _stream(answering: Answering) -> ResponseStream:
     return ResponseStream(
         answering.scan,
         answering.provider,
         answering.client,
         answering.head,
-        json_output=answering.chat.json_output,
+        json_output=answering.json_output,
         model=answering.reader and answering.reader.action,
         hold=answering.checks.hold if answering.checks else None,
     )
@@ -353,6 +366,7 @@ async def _begun(answering: Answering, relay: Relay, exchange: Exchange) -> None
     elif content_type != expected:
         raise ProviderGarbage(f"the provider answered with {content_type} instead of {expected}")
     else:
+        head.headers.clear()  # they are read, and this may take long
         exchange.deliver(relay)
     await relay.opening()
 

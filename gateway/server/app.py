@@ -78,6 +78,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         response = preflight if (preflight := _preflight(request)) else await handler(request)
     except SluiceError as error:
         response = _failure(request, error)
+        error.forget_frames()
     except web.HTTPException as error:
         response = _failure(request, _as_ours(error))
         if "Allow" in error.headers:

@@ -29,7 +29,7 @@ from prometheus_client import multiprocess as several
 
 from gateway import __version__, errors
 from gateway.config import Metrics, is_loopback
-from gateway.server.call import Call
+from gateway.server.call import Call, Gateway
 from gateway.server.decision import decision
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -39,6 +39,7 @@ NONE = "none"
 _MOST_KEYS = 500
 _LAG_EVERY_S = 0.5
 
+Outcome = Literal["answered", "failed", "left"]
 _STATUSES = frozenset({*(status.value for status in HTTPStatus), 499, 529})
 # Providers' own words for errors, as official SDKs know them.
 _PROVIDERS_ERRORS = (
@@ -112,12 +113,30 @@ ENTITIES = _counter(
 )
 DECISIONS_TAKEN = _counter("decisions", "What the guard decided of each request", "policy", "decision")
 TOKENS = _counter("tokens", "Tokens as providers count them", "provider", "kind")
+RULES = _counter("rules_met", "Threat rules, topics and guards that minded a text, by what came of it",
+                 "rule", "outcome")  # fmt: skip
 BYPASSES = _counter(
     "bypasses", "Checks that could not look, where the configuration lets the text pass", "reason"
 )
+CHECK_FAILURES = _counter("check_failures", "Checks that could not look, whatever followed", "check")
+PROVIDER_CALLS = _counter(
+    "provider_calls", "Requests to providers, with those that followed a failure", "provider", "outcome"
+)
+FALLBACKS = _counter("fallbacks", "Requests that went to another provider or model than the first choice",
+                     "provider")  # fmt: skip
+MAYBE_BILLED = _counter("maybe_billed", "Failed requests that the provider may charge for", "provider")
+BREAKER_OPENINGS = _counter("breaker_openings", "How often somebody failed too often to be asked", "of")
+BREAKERS_OPEN = _gauge("breakers_open", "Workers that do not ask somebody who failed too often", "of")
+CACHE = _counter("cache_lookups", "Requests that might be answered from the cache", "outcome")
+COST = _counter("cost_usd", "What answers cost by the prices that are known", "provider", "key")
+REFUSALS = _counter("capacity_refusals", "Requests that a worker had no room for")
+IN_PROGRESS = _gauge("requests_in_progress", "Requests that have a place in a worker")
+STORE_AWAY = _gauge("store_away", "Workers that cannot reach the shared state")
 LAG = _histogram("event_loop_lag_seconds", "How late the event loop is, looked at twice a second", _SHORT)
 TASKS = _gauge("tasks", "Tasks of the event loop")
-MEMORY = _gauge("memory_bytes", "Memory of a worker", "kind", each=True)
+MEMORY = _gauge(
+    "memory_bytes", "Memory of a worker, and what requests and the cache take of it", "kind", each=True
+)
 AUDIT_FAILURES = _counter("audit_failures", "Decisions that could not be written to the audit log")
 INFO = _gauge("workers", "Workers that are alive, by version", "version")
 
@@ -142,6 +161,8 @@ def observe(call: Call, now: float) -> None:
         _counted(ERRORS, error_type(call), call.source or "client").inc()
     for reason in bypasses(call):
         _counted(BYPASSES, reason).inc()
+    if call.guard_failures:
+        _counted(CHECK_FAILURES, "threats").inc(call.guard_failures)
     if call.policy is not None and (taken := decision(call)) is not None:
         _counted(DECISIONS_TAKEN, call.policy, taken).inc()
     if call.entities is not None:
@@ -150,6 +171,12 @@ def observe(call: Call, now: float) -> None:
         _count_tokens(call, provider)
     if call.timing is not None:
         _observe_stream(call, provider)
+    if call.fallback is not None:
+        _counted(FALLBACKS, call.fallback).inc()
+    if call.cache is not None:
+        _counted(CACHE, call.cache).inc()
+    if call.cost_usd:
+        _counted(COST, provider, _key(call.key)).inc(call.cost_usd)
     _count_findings(call)
 
 
@@ -221,6 +248,12 @@ def _count_findings(call: Call) -> None:
             _counted(PLACEHOLDERS, outcome).inc(count)
     for (entity, action), count in call.findings.items():
         _counted(ENTITIES, entity, "request", action).inc(count)
+    for outcome, threats in (("acted", call.threats), ("watched", call.watched)):
+        for rule, count in (threats or {}).items():
+            _counted(RULES, rule, outcome).inc(count)
+    for each in call.judgements:
+        if not each.failed:
+            _counted(RULES, each.rule, "acted").inc()
     for action, found in (("flag", call.flagged), ("redact", call.hidden)):
         for entity, count in (found or {}).items():
             _counted(ENTITIES, entity, "answer", action).inc(count)
@@ -250,14 +283,15 @@ _TYPES = _types(errors.SluiceError) | frozenset(_PROVIDERS_ERRORS)
 # --- looking ----------------------------------------------------------------------------------------------
 
 
-async def watch(connections: Callable[[], int]) -> None:
-    """Look at the event loop, at the clients' connections and at the memory, until cancelled."""
+async def watch(connections: Callable[[], int], gateway: Callable[[], Gateway]) -> None:
+    """Look at the event loop, the clients' connections, the memory and the gateway, until cancelled."""
     INFO.labels(__version__).set(1)
     try:
         while True:
             CONNECTIONS.set(connections())
             MEMORY.labels("resident").set(resident_bytes())
             TASKS.set(len(asyncio.all_tasks()))
+            _look(gateway(), asyncio.get_running_loop().time())
             due_at = perf_counter() + _LAG_EVERY_S
             await asyncio.sleep(_LAG_EVERY_S)
             LAG.observe(max(0.0, perf_counter() - due_at))
@@ -265,6 +299,24 @@ async def watch(connections: Callable[[], int]) -> None:
         INFO.labels(__version__).set(0)
         CONNECTIONS.set(0)
         TASKS.set(0)
+        IN_PROGRESS.set(0)
+
+
+_breakers: set[str] = set()
+
+
+def _look(gateway: Gateway, now: float) -> None:
+    """`now` is of the loop's clock, as breakers are."""
+    IN_PROGRESS.set(gateway.capacity.requests)
+    MEMORY.labels("requests").set(gateway.capacity.memory_bytes)
+    if gateway.standing.cache is not None:
+        MEMORY.labels("cache").set(gateway.standing.cache.size)
+    STORE_AWAY.set(gateway.admission.store.away)
+    breakers = dict(gateway.standing.breakers)
+    breakers |= {each.rule: each.breaker for each in gateway.checks.guards.values()}
+    _breakers.update(breakers)
+    for name in _breakers:  # those of an earlier configuration, too
+        BREAKERS_OPEN.labels(name).set(name in breakers and breakers[name].state(now) != "closed")
 
 
 def resident_bytes() -> int:

@@ -49,7 +49,8 @@ class Protection(Struct, frozen=True):
         if lasting or self.policy.format == "hash":
             key = hmac.digest(secret or _OF_THIS_PROCESS, tenant.encode(), hashlib.sha256)
         made = Vault(self.policy.format, key=key, stable_key=key if lasting else None)
-        made.hosts.update(host.lower() for host in self.policy.restore_hosts)
+        if self.policy.restore_hosts:
+            made.hosts |= {host.lower() for host in self.policy.restore_hosts}
         return made
 
 
