@@ -153,14 +153,12 @@ _ENTITY = re.compile(
 )
 _MORSE = re.compile(r"(?:[.-]{1,5}[ /|]{1,3}){7,}[.-]{1,5}")
 _TOKEN = re.compile(r"[\w@$!|]+")
+# Any character and what separates it from the next, again and again: i-g-n-o-r-e, i g n o r e, i, g, n, o. In
+# scripts with vowel signs each sign stands alone, and where all is separated so are the spaces and the stops.
+# Where a word ends two spaces may follow, or a short word without a mark.
 _SPELLED = re.compile(
-    r"(?<![^\W_])[^\W_](?:(?:[ \t]{1,3}|[-_.*~+|/,][ ]?)[^\W_](?![^\W_])){3,}(?:[ \t]{2,})?"
-    r"(?:[^\W_](?:(?:[ \t]|[-_.*~+|/,])[^\W_](?![^\W_]))*(?:[ \t]{1,4}|(?=\W|$)))*"
+    r"(?<![^\W_])[^\W_]([ ]?[-_.*~+|/,][ ]?|[ \t])(?:.\1){2,}+(?:(?:\S{0,2}\s{1,3}){0,2}.\1)*+\S?", re.DOTALL
 )
-_GAP = re.compile(r"(?<=\S)([-_.*~+|/,]) \1(?=\S)")  # i-t- -i-s
-_MARKED = re.compile(r"(?<![^\W_])[^\W_][-_.*~+|/,][^\W_][-_.*~+|/,]")
-_SEPARATED = re.compile(r"(?<=[^\W_])[-_.*~+|/,](?=[^\W_](?![^\W_]))")
-_SINGLY = re.compile(r"(?<=\S)[ \t](?=\S(?:\s|$))")
 _ASSIGNED = re.compile(r"[=:]\s{0,3}(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')")
 _TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
@@ -291,10 +289,9 @@ def _morse(run: str) -> str:
     )
 
 
-def _spelled(run: str) -> str:
-    """Letters joined to words: the wider gap is the one between words."""
-    joined = _GAP.sub(" ", run)
-    joined = _SEPARATED.sub("", joined) if _MARKED.search(joined) else _SINGLY.sub("", joined)
+def _spelled(run: str, separator: str) -> str:
+    """Letters joined to words: every other character is the separator, also before a space or a stop."""
+    joined = re.sub(f"(.){re.escape(separator)}", r"\1", run, flags=re.DOTALL).lower()
     return _LONG.sub(lambda match: _KNOWN.sub(r" \g<0> ", match[0]), joined)
 
 
@@ -350,12 +347,8 @@ def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
 def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) -> Iterator[View]:
     """Readings of the letters themselves: spelled out, as digits, rotated, mirrored, from the end, joined."""
     plain = folded.text
-    if b"\x01\x01\x01\x01" in lengths and (runs := [match.span() for match in _SPELLED.finditer(plain)]):
-        whole = (runs[0][0], runs[-1][1])
-        if 2 * sum(end - start for start, end in runs) >= whole[1] - whole[0]:
-            runs = [whole]  # What stands between them is one letter, or a mark.
-        for (start, end), span in zip(runs, folded.spans(runs), strict=True):
-            yield View("spelled", *span, _spelled(plain[start:end]))
+    if b"\x01\x01\x01\x01" in lengths:
+        yield from _spelled_out(text, folded)
     seen = frozenset(found)
     marked = [word for word in seen if not word.isalpha()]
     mixed = [word for word in marked if word.isalnum() and not (word.isnumeric() or word[:-2].isalpha())]
@@ -377,6 +370,25 @@ def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) 
         parts = [(match, match[1] or match[2]) for match in _ASSIGNED.finditer(text)]
         if 1 < len(parts) < 12:
             yield View("joined", parts[0][0].start(), parts[-1][0].end(), "".join(part for _, part in parts))
+
+
+def _spelled_out(text: str, folded: Folded) -> Iterator[View]:
+    """As written, since folding drops accents that were separated from their letters; else as folded."""
+    written = _spelled_runs(text)
+    runs = written or _spelled_runs(folded.text)
+    if not runs:
+        return
+    spans = [run.span() for run in runs]
+    if 2 * sum(end - start for start, end in spans) >= spans[-1][1] - spans[0][0]:
+        spans = [(spans[0][0], spans[-1][1])]  # What stands between them is one letter, or a mark.
+    whole, places = (text, spans) if written else (folded.text, folded.spans(spans))
+    for (start, end), place, run in zip(spans, places, runs, strict=False):
+        yield View("spelled", *place, _spelled(whole[start:end], run[1]))
+
+
+def _spelled_runs(text: str) -> list[re.Match[str]]:
+    """Of four letters at least: U.S.A. is a name."""
+    return [run for run in _SPELLED.finditer(text) if len(run[0]) >= 4 + 3 * len(run[1])]
 
 
 def _invisible(text: str) -> Iterator[View]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -274,18 +275,27 @@ async def _opened(
     exchanges: list[Exchange],
 ) -> Exchange | None:
     """The exchange that answers. None if all failed after the status had gone: then the client was told."""
-    opening = asyncio.ensure_future(answering.attempts.answered(partial(_open, answering, relay, exchanges)))
-    try:
-        done, _ = await asyncio.wait({opening}, timeout=answering.keepalive_s)
-        if not done:
-            # From here on a failure can only be an event: the status has gone.
-            answering.attempts.committed = relay.stream.opened = True
+
+    async def keep_alive() -> None:
+        # From here on a failure can only be an event: the status has gone.
+        answering.attempts.committed = relay.stream.opened = True
+        with suppress(OSError):  # the client has gone, which cancels the request
             await response.prepare(request)
-            while not done:
+            while True:
                 await response.write(relay.stream.keepalive)
-                done, _ = await asyncio.wait({opening}, timeout=answering.keepalive_s)
-        return opening.result()
+                await asyncio.sleep(answering.keepalive_s)
+
+    def begin() -> None:
+        keeping.append(asyncio.ensure_future(keep_alive()))
+
+    keeping: list[asyncio.Future[None]] = []
+    # Whoever asks is this task, not one beside it: under load each switch between tasks is a turn behind
+    # everything that the loop has to do meanwhile.
+    timer = asyncio.get_running_loop().call_later(answering.keepalive_s, begin)
+    try:
+        return await answering.attempts.answered(partial(_open, answering, relay, exchanges))
     except SluiceError as error:
+        await _end(timer, keeping)
         if not response.prepared:
             raise
         relay.begin(_stream(answering))  # the last one may have ended without a word
@@ -293,7 +303,16 @@ async def _opened(
         await response.write(relay.stream.fail(error))
         return None
     finally:
-        opening.cancel()
+        await _end(timer, keeping)
+
+
+async def _end(timer: asyncio.TimerHandle, tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Nothing of it runs any more when this returns."""
+    timer.cancel()
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 def _let_go(request: web.Request, response: web.StreamResponse) -> None:

@@ -7,6 +7,7 @@ stands in `handler`.
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -159,6 +160,7 @@ def _admit(request: web.Request) -> None:
         )
 
 
+@lru_cache(maxsize=64)
 def _hostname(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""

@@ -16,7 +16,6 @@ from gateway.errors import SluiceError, Source
 from gateway.guard.checks import Judgement
 from gateway.privacy.redact import Findings
 from gateway.server.admission import Admission, Granted
-from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
 from gateway.server.judging import Judge
 from gateway.server.protection import Protections
@@ -24,7 +23,8 @@ from gateway.server.standing import Standing
 from gateway.server.timing import Timing
 from gateway.wire.http1 import ResponseHead
 
-if TYPE_CHECKING:  # it reports what goes wrong, and who reports knows calls
+if TYPE_CHECKING:  # they report what goes wrong, and who reports knows calls
+    from gateway.server.capacity import Capacity
     from gateway.server.checks import Checks
     from gateway.server.models import Reader
 
@@ -109,7 +109,8 @@ class Call:
 
     `size_bytes` is how long its body was as it came.
 
-    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
+    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at;
+    `threat_places` are those of the first hundred of both: rule, field, and offsets within its string.
 
     `asked` says that a provider was called, `said` how many characters of text it has answered. `granted` is
     what is still to settle.
@@ -147,6 +148,7 @@ class Call:
     confidence: float | None = None
     threats: dict[str, int] | None = None
     watched: dict[str, int] | None = None
+    threat_places: list[tuple[str, str, int, int]] = field(default_factory=list)
     guard_s: float = 0.0
     guard_failures: int = 0
     first_byte_s: float | None = None

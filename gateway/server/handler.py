@@ -83,9 +83,12 @@ async def _asking(
     call.provider, call.model = tiers[0].candidates[0].provider.name, chat.model
 
     call.phase = "admit"
-    classify = dialect.classifier(chat.json_output)
-    model = tiers[0].candidates[0].model
-    await gateway.admission.admit(call, caller.key, chat.body, classify, model, free=operation is not None)
+    if operation is None:
+        classify = dialect.classifier(chat.json_output)
+        model = tiers[0].candidates[0].model
+        await gateway.admission.admit(call, caller.key, chat.body, classify, model)
+    else:
+        await gateway.admission.admit_free(call, caller.key)
 
     call.phase = "guard"
     protection = await gateway.protections.of(request.headers, caller, chat.model, request.path)

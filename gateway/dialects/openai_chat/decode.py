@@ -199,6 +199,28 @@ class Decoder:
             )
 
 
+def text_in(data: bytes) -> str | None:
+    """What a chunk says, if that is one text and nothing else."""
+    try:
+        chunk = _strict.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if len(chunk.choices) != 1 or len(chunk.usage) > 4:
+        return None
+    choice = chunk.choices[0]
+    delta = choice.delta
+    if choice.finish_reason or len(choice.logprobs) > 4:
+        return None
+    said = [delta.content, delta.reasoning_content, delta.reasoning, delta.refusal]
+    for call in delta.tool_calls or ():
+        function = call.function or _Function()
+        if call.id or function.name:
+            return None
+        said.append(function.arguments)
+    texts = [text for text in said if text]
+    return texts[0] if len(texts) == 1 else None
+
+
 def finish(choice: int, word: str, met: Any = None) -> Event:
     """`met` is vLLM's `stop_reason`: the stop sequence, or a token's number."""
     if word == "error":
