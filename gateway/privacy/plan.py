@@ -7,7 +7,7 @@ unless it hits. Rules that wait for a cue word have gates of their own, in use o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -15,16 +15,24 @@ from typing import Any, Literal, NamedTuple
 import regex
 from msgspec.structs import replace
 
+from gateway.privacy.beginnings import beginnings
 from gateway.privacy.entities import LEFT_CONTEXT
-from gateway.privacy.rule import ByShape, Opening, Rule, Search, opening_gate
+from gateway.privacy.exfiltration import URL_REACH
+from gateway.privacy.flagging import FLAG_STRIDE
+from gateway.privacy.rule import (
+    ByShape,
+    Opening,
+    Rule,
+    Search,
+    first_characters,
+    opening_gate,
+    small_letters,
+    small_starts,
+)
 from gateway.privacy.rules import Rules, combine
 from gateway.privacy.vault import Grammar
 
 Action = Literal["allow", "flag", "redact", "block"]
-# How far back a URL may begin that would carry a restored value away.
-URL_REACH = 2048
-# Flagged rows look at text that has gone by, so many characters at a time.
-FLAG_STRIDE = 384
 
 
 class CueWord(NamedTuple):
@@ -33,8 +41,10 @@ class CueWord(NamedTuple):
     gate: Search
     rules: ByShape
     reach: int  # how far behind a word's beginning a match may begin
+    letters: int  # no match begins with a longer word of small letters
 
 
+_NOTHING = re.compile("(?!)").match
 Script = tuple[Callable[[str], Iterable[re.Match[str]]], CueWord]
 
 
@@ -42,10 +52,12 @@ class Plan:
     """`actions` says what to do by entity name; "redact" is meant where it says nothing.
 
     `left` is how much text behind the decided position must be kept in sight, `signed` the same plan without
-    placeholders.
+    placeholders. `opens` tells a character that a placeholder may begin with, `starts` is what `small_starts`
+    says of the gate, `waiting` whether any rule waits for a word.
     """
 
     __slots__ = (
+        "acting",
         "blocked",
         "by_shape",
         "cues",
@@ -54,9 +66,13 @@ class Plan:
         "gate",
         "left",
         "maybe_placeholder",
+        "opens",
         "placeholder",
+        "placeholders",
         "scripts",
         "signed",
+        "starts",
+        "waiting",
         "whole_words",
     )
 
@@ -67,18 +83,26 @@ class Plan:
         actions: Mapping[str, Action] = MappingProxyType({}),
     ) -> None:
         rules = tuple(rules)
-        acting = [rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")]
+        self.acting = acting = tuple(
+            rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")
+        )
         self.blocked = frozenset(name for name, action in actions.items() if action == "block")
-        self.by_shape, self.cues, self.scripts = _told_apart(tuple(acting))
+        self.by_shape, self.cues, self.scripts = _told_apart(acting)
         openings = _openings_of(rule for rule in acting if not rule.waits)
+        self.waiting = bool(self.cues or self.scripts)
         self.left = 2 * LEFT_CONTEXT
         self.placeholder: Search | None = None
         self.maybe_placeholder: Search | None = None
+        self.placeholders: Callable[[str, int], Iterator[Any]] | None = None
+        self.opens = _NOTHING
         self.whole_words = False
+        starts = _starts(openings)
         if grammar is None:
             self.gate = _gate(openings)
         else:
             own = frozenset((grammar.before, opening) for opening in _openings(grammar))
+            more = small_starts(own)
+            starts = None if starts is None or more is None else starts | more
             self.whole_words = bool(grammar.after)
             # Tokens begin alike in every request, words do not: a gate for both is not worth compiling.
             self.gate = (
@@ -87,16 +111,24 @@ class Plan:
             before = f"(?<!{grammar.before})" if grammar.before else ""
             after = f"(?!{grammar.after})" if grammar.after else ""
             flags = regex.IGNORECASE if grammar.ignore_case else 0
-            self.placeholder = regex.compile(f"{before}(?:{grammar.core}){after}", flags).match
+            whole = regex.compile(f"{before}(?:{grammar.core}){after}", flags)
+            self.placeholder, self.placeholders = whole.match, whole.finditer
             self.maybe_placeholder = regex.compile(f"{before}(?:{grammar.core})", flags).fullmatch
+            self.opens = re.compile(f"[{first_characters(opening for _, opening in own)}]").match
             self.left = URL_REACH
+        self.starts: Container[str] = _EVERY_START if starts is None else starts
         self.signed = self if grammar is None else plan_for(rules, None, actions)
         self.flagged: Rules | None = None
         self.flagged_reach = 0
         if flagged := tuple(rule for rule in rules if actions.get(rule.entity.name) == "flag"):
             self.flagged = _only_seen(flagged)
             self.flagged_reach = max(rule.longest for rule in flagged) + 1
-            self.left = max(self.left, self.flagged_reach + FLAG_STRIDE + 2 * LEFT_CONTEXT)
+            self.left = max(self.left, self.flagged_reach + 2 * FLAG_STRIDE + 2 * LEFT_CONTEXT)
+
+    @property
+    def is_idle(self) -> bool:
+        """Is there nothing to look for?"""
+        return not self.acting and self.flagged is None and self.placeholder is None
 
 
 @lru_cache(maxsize=64)
@@ -123,6 +155,19 @@ def _gate(openings: frozenset[tuple[str, Opening]]) -> Search:
     return opening_gate(openings)
 
 
+@lru_cache(maxsize=256)
+def _starts(openings: frozenset[tuple[str, Opening]]) -> frozenset[str] | None:
+    return small_starts(openings)
+
+
+class _EveryStart:
+    def __contains__(self, start: object) -> bool:
+        return True
+
+
+_EVERY_START = _EveryStart()
+
+
 def _earlier(first: Search, second: Search) -> Search:
     def search(text: str, at: int) -> Any:
         one, other = first(text, at), second(text, at)
@@ -135,6 +180,16 @@ def _earlier(first: Search, second: Search) -> Search:
 
 def _openings_of(rules: Iterable[Rule]) -> frozenset[tuple[str, Opening]]:
     return frozenset((rule.entity.before, opening) for rule in rules for opening in rule.entity.openings)
+
+
+def _told_better(rules: Iterable[Rule]) -> Iterator[tuple[str, Opening]]:
+    """The openings of rules that wait: of those that give one character only, what their patterns say."""
+    for rule in rules:
+        openings = rule.entity.openings
+        if all(len(opening) == 1 for opening in openings):
+            openings = beginnings(rule.entity.core) or openings
+        for opening in openings:
+            yield rule.entity.before, opening
 
 
 def _openings(grammar: Grammar) -> list[Opening]:
@@ -157,9 +212,10 @@ def _cue_words(rules: list[Rule]) -> dict[str, CueWord]:
 
 @lru_cache(maxsize=1024)
 def _cue_word(rules: tuple[Rule, ...]) -> CueWord:
-    return CueWord(
-        _gate(_openings_of(rules)), ByShape(rules), max((rule.entity.within for rule in rules), default=0)
-    )
+    openings = frozenset(_told_better(rules))
+    within = max((rule.entity.within for rule in rules), default=0)
+    letters = max(small_letters(opening) for _, opening in openings)
+    return CueWord(_gate(openings), ByShape(rules), within, letters)
 
 
 def plan_for(

@@ -14,9 +14,11 @@ looks at the rest from behind it, `[first](?<=(?<!before)(?=rest).)`.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from itertools import groupby
+from string import ascii_letters, ascii_lowercase, digits
 from typing import Any
 
 import regex
@@ -33,6 +35,10 @@ _BEYOND_ASCII = r"\x80-\U0010ffff"
 _TELLING = 3.0
 # So many characters tell openings apart; the gate need not spell them to their end.
 _TOLD_APART = 6
+# So many letters say of most words that nothing begins there.
+STARTS = 3
+_MANY_STARTS = 4096
+_ALPHANUMERIC = ascii_letters + digits
 
 
 class Rule:
@@ -112,12 +118,15 @@ class Rule:
         """A pattern of no width for a match, which is its first group."""
         return f"(?=({self.entity.core}){self._after})"
 
+    def led(self, text: str, at: int) -> bool:
+        """Does the rule's cue end at the position, if it has one?"""
+        return self.cue is None or self.cue(text, max(0, at - LEFT_CONTEXT), at) is not None
+
     def fits(self, text: str, at: int) -> bool:
         """Does what stands before the position allow a match there?"""
-        low = at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0
-        if self.cue is not None and self.cue(text, low, at) is None:
+        if not self.led(text, at):
             return False
-        return self.veto is None or self.veto(text, low, at) is None
+        return self.veto is None or self.veto(text, max(0, at - LEFT_CONTEXT), at) is None
 
     def match_at(self, text: str, at: int) -> int:
         """Where the match at a position ends, 0 if there is none. What `until` takes is not in it."""
@@ -222,7 +231,53 @@ def opening_gate(openings: Iterable[tuple[str, Opening]]) -> Search:
     for before, group in groupby(known, key=lambda pair: pair[0]):
         behind = f"(?<!{before})" if before else ""
         alternatives.append(f"{behind}(?={spelling((opening for _, opening in group), cut=True)})")
-    return re.compile(skip_to(first_characters(opening for _, opening in known), alternatives)).search
+    first = first_characters(opening for _, opening in known)
+    pattern = f"[{first}]{_not_within(known)}(?<=(?:{'|'.join(alternatives)})(?s:.))"
+    return re.compile(pattern).search
+
+
+def _not_within(known: list[tuple[str, Opening]]) -> str:
+    """A quick look from behind its first character: no opening stands within a word. Most letters do."""
+    within = {opening[0] for before, opening in known if not _ends_words(before)}
+    letters = "".join(c for c in ascii_letters if not any(re.match(atom, c) for atom in within))
+    return f"(?<![A-Za-z0-9][{letters}])" if letters else ""
+
+
+@lru_cache(maxsize=1024)
+def _ends_words(before: str) -> bool:
+    return bool(before) and len(re.findall(before, _ALPHANUMERIC)) == len(_ALPHANUMERIC)
+
+
+def small_starts(openings: Iterable[tuple[str, Opening]]) -> frozenset[str] | None:
+    """How a word of small letters behind a blank begins where something may: its first `STARTS`, or all.
+
+    None if these are too many, or if something may begin at the blank or within such a word.
+    """
+    starts: set[str] = set()
+    for before, opening in openings:
+        letters = _small_letters(opening[0])
+        if re.match(opening[0], " ") or (letters and not _ends_words(before)):
+            return None
+        grown = {""}
+        for atom in (*opening, *["[a-z]"] * STARTS)[:STARTS]:
+            grown = {start + letter for start in grown for letter in _small_letters(atom)}
+            starts |= grown
+            if len(starts) > _MANY_STARTS:
+                return None
+    return frozenset(starts)
+
+
+def small_letters(opening: Opening) -> int:
+    """How many small letters it may begin with; without another character behind them, any number."""
+    for count, atom in enumerate(opening):
+        if not _small_letters(atom):
+            return count
+    return sys.maxsize
+
+
+@lru_cache(maxsize=1024)
+def _small_letters(atom: str) -> tuple[str, ...]:
+    return tuple(re.findall(atom, ascii_lowercase))
 
 
 class ByFirst(dict[str, tuple[Rule, ...]]):

@@ -20,16 +20,17 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
-import regex
-
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
-from gateway.privacy.plan import FLAG_STRIDE, URL_REACH, Action, CueWord, Plan, plan_for
-from gateway.privacy.rule import ByShape, Rule, Search
+from gateway.privacy.exfiltration import exfiltrates
+from gateway.privacy.flagging import Flagging
+from gateway.privacy.plan import Action, CueWord, Plan, plan_for
+from gateway.privacy.rule import STARTS, ByShape, Rule, Search
 from gateway.privacy.rules import compile_rules, read_words, word_places
-from gateway.privacy.search import Span, find, find_between, find_in_steps
+from gateway.privacy.search import Span, find, find_in_steps
 from gateway.privacy.vault import Vault
 
 __all__ = [
@@ -47,8 +48,7 @@ __all__ = [
     "plan_for",
 ]
 
-# A URL whose query or path may carry a restored value away, and where it must not (see `_exfiltrates`).
-_URL_BEFORE = regex.compile(r"(!\[[^\]\n]*\]\([^\s)]*|https?://([^\s/?#:@\"'<>()]*)[^\s\"'<>()]*)\Z")
+_ORDER = attrgetter("order")
 _FORGET_STRIDE = 256
 
 
@@ -118,6 +118,7 @@ class _Cue(NamedTuple):
     last: int
     gate: Search
     rules: ByShape
+    letters: int
 
 
 class TextRun:
@@ -133,18 +134,18 @@ class TextRun:
         "_always",
         "_base",
         "_cues",
+        "_due",
         "_fitting",
-        "_flagged",
+        "_flagging",
         "_from",
         "_inside",
         "_open",
         "_plan",
         "_pos",
-        "_read",
         "_scan",
-        "_taken",
         "_text",
         "_token",
+        "_word",
         "edits",
     )
 
@@ -154,49 +155,75 @@ class TextRun:
         self._text = context
         self._base = -len(context)  # the run's offset of `_text[0]`; the others count in `_text`
         self._pos = len(context)  # what is before it is decided
-        self._read = 0  # cue words before it have been noted
-        self._flagged = len(context)  # flagged rows have seen where matches begin before it
+        self._word = ""  # the word that the text ends with, folded: it may go on
+        self._flagging = Flagging.of(self._plan.flagged, self._plan.flagged_reach, scan.flagged)
+        self._due = 0  # once what is before it is decided, there is other work
         self._cues: list[_Cue] = []
-        self._open: Sequence[Rule] | None = (
-            None  # rules near their words that may match at `_pos`, if undecided
-        )
+        self._open: Sequence[Rule] | None = None  # rules near their words, if undecided at `_pos`
         self._always = False  # rules that need no word may match there too
         self._from = 0  # rules before that, in the table's order, do not
         self._fitting: Rule | None = None  # what stands before `_pos` allows a match of this one
         self._token = False  # a placeholder may be there too
         self._inside: Rule | None = None  # a secret's opening was redacted, its end not seen yet
-        self._taken: list[tuple[int, int]] = []  # spans that acted and that flagged rows have still to see
         self.edits: list[Edit] = []
+        if context and self._plan.waiting:
+            self._read_words(context)
 
     def feed(self, piece: str) -> int:
-        scan = self._scan
-        if scan.blocked is not None:
+        if self._scan.blocked is not None:
             return self._base + self._pos
-        text = self._text = self._text + piece
         plan = self._plan
-        if plan.cues or plan.scripts:
-            self._read_words(text)
-        busy = self._cues or self._open is not None or self._inside is not None
-        pos = self._advance(final=False) if busy or plan.gate(text, self._pos) else len(text)
-        if plan.flagged is not None and pos - self._flagged > plan.flagged_reach + FLAG_STRIDE:
-            self._flag(pos, pos - plan.flagged_reach)
-        if pos > plan.left + _FORGET_STRIDE:  # a copy a token would cost more than the memory
-            self._forget(pos - plan.left)
-            pos = plan.left
+        text = self._text
+        self._text = ""  # the only other reference: the text is not copied
+        text += piece
+        self._text = text
+        pos = self._pos
+        word = piece[1:]
+        # Most pieces are a blank and a word, and by its first letters nothing begins there.
+        plain = piece[:1] == " " and word.islower() and word.isalpha() and word.isascii()
+        if plain:
+            if self._word in plan.cues:
+                self._end_word(len(text) - len(piece))
+            self._word = word
+        elif plan.waiting:
+            self._read_words(piece)
+        if (
+            self._open is None
+            and self._inside is None
+            and ((plain and word[:STARTS] not in plan.starts) or plan.gate(text, pos) is None)
+            and not (self._cues and self._near_cues(text, pos, len(word) if plain else 0))
+        ):
+            pos = len(text)
+        else:
+            pos = self._advance(final=False)
+        if pos > self._due:
+            pos = self._keep_up(pos)
         self._pos = pos
         return self._base + pos
 
     def flush(self) -> int:
         if self._scan.blocked is None:
             self._pos = self._advance(final=True)
-            self._flag(self._pos, self._pos)
+            self._flag_all(self._pos)
         return self._base + self._pos
 
-    def _forget(self, length: int) -> None:
-        self._base += length
-        self._read -= length
-        self._flagged -= length
-        self._text = self._text[length:]
+    def _keep_up(self, pos: int) -> int:
+        """What is done now and then: flagged rows look, and old text is forgotten; the position, then."""
+        left = self._plan.left
+        if self._flagging is not None:
+            self._flagging.step(self._text, self._base, self._base + pos)
+        if pos > left + _FORGET_STRIDE:  # a copy a token would cost more than the memory
+            self._base += pos - left
+            self._text = self._text[pos - left :]
+            pos = left
+        self._due = left + _FORGET_STRIDE
+        if self._flagging is not None:
+            self._due = min(self._due, self._flagging.due() - self._base)
+        return pos
+
+    def _flag_all(self, stop: int) -> None:
+        if self._flagging is not None:
+            self._flagging.finish(self._text, self._base, self._base + stop)
 
     # --- what acts ---
 
@@ -212,7 +239,9 @@ class TextRun:
                 pos = self._open_next(pos)
                 if self._open is None:
                     return pos
-            if self._token and plan.placeholder is not None and plan.maybe_placeholder is not None:
+            if self._token:
+                assert plan.placeholder is not None
+                assert plan.maybe_placeholder is not None
                 # One that ends with its last character is complete; one that is a whole word may go on.
                 if not final and plan.whole_words and plan.maybe_placeholder(self._text, pos, partial=True):
                     return pos
@@ -230,6 +259,31 @@ class TextRun:
             self._open = None
             pos = end
 
+    def _near_cues(self, text: str, pos: int, letters: int) -> bool:
+        """May something from a position on match, or still grow, that has its cue?
+
+        `letters` counts those of the one word that stands there, behind a blank.
+        """
+        base = self._base
+        passed = False
+        for cue in self._cues:
+            last = cue.last - base
+            passed |= last < pos
+            if letters > cue.letters:
+                continue
+            hit = cue.gate(text, max(pos, cue.first - base), last + 1)
+            while hit is not None:
+                at = hit.start()
+                for rule in cue.rules.at(text, at):
+                    # A word that the text ends with may nearly always go on.
+                    grows = letters or rule.extend(text, at, partial=True) or rule.match(text, at)
+                    if grows and rule.led(text, at):
+                        return True
+                hit = None if letters else cue.gate(text, at + 1, last + 1)
+        if passed:
+            self._cues = [cue for cue in self._cues if cue.last - base >= pos]
+        return False
+
     def _open_next(self, pos: int) -> int:
         """The next position where something may begin, and `_open` the rules that may; else the end."""
         text, base, plan = self._text, self._base, self._plan
@@ -243,7 +297,8 @@ class TextRun:
                     at = hit.start()
         if at == len(text):
             return at
-        self._token = self._always = at == always
+        self._always = at == always
+        self._token = self._always and plan.opens(text, at) is not None
         self._from, self._fitting = -sys.maxsize, None
         self._open = ()
         if self._cues:
@@ -253,7 +308,7 @@ class TextRun:
                 if cue.first <= base + at <= cue.last
                 for rule in cue.rules.at(text, at)
             }
-            self._open = sorted(near, key=_order)
+            self._open = sorted(near, key=_ORDER)
         return at
 
     def _try_rules(self, at: int, final: bool) -> int:
@@ -261,7 +316,7 @@ class TextRun:
         text, scan = self._text, self._scan
         rules: Sequence[Rule] = self._plan.by_shape.at(text, at) if self._always else ()
         if self._open:
-            rules = sorted((*rules, *self._open), key=_order)
+            rules = sorted((*rules, *self._open), key=_ORDER)
         for rule in rules:
             if rule.order < self._from:
                 continue
@@ -279,7 +334,7 @@ class TextRun:
                 continue
             start = at + rule.entity.keep
             if rule.entity.name in self._plan.blocked:
-                self._flag(at, at)
+                self._flag_all(at)
                 scan.blocked = Blocked(rule.entity, self._base + start, self._base + end)
                 return at
             if rule.until is not None:
@@ -328,7 +383,7 @@ class TextRun:
         value = scan.vault.reveal(found)
         if value is None:
             scan.unresolved += 1
-        elif _exfiltrates(self._text, at, scan.vault.hosts):
+        elif exfiltrates(self._text, at, scan.vault.hosts):
             scan.withheld += 1
         else:
             self._edit(at, found.end(), value)
@@ -337,31 +392,43 @@ class TextRun:
     def _edit(self, start: int, stop: int, text: str) -> None:
         lead = self._text[max(0, start - 8) : start].rstrip()[-1:]
         self.edits.append(Edit(self._base + start, self._base + stop, text, lead))
-        if self._plan.flagged is not None:
-            self._taken.append((self._base + start, self._base + stop))
+        if self._flagging is not None:
+            self._flagging.take(self._base + start, self._base + stop)
 
     # --- what waits for cue words ---
 
-    def _read_words(self, text: str) -> None:
-        """Note the cue words that have ended. One at the end of the text may not have: it is read again."""
+    def _read_words(self, piece: str) -> None:
+        """Note the cue words that have ended with a piece; the one at its end may go on."""
         cues = self._plan.cues
-        folded, words = read_words(text[self._read :])
-        tail = 0
+        if piece.isascii() and piece.lower() == piece.upper():  # no letters
+            if not piece:
+                return
+            if self._word in cues:
+                self._end_word(len(self._text) - len(piece))
+            self._word = ""
+            return
+        folded, words = read_words(self._word + piece)
+        start = self._base + len(self._text) - len(folded)
+        self._word = ""
         if words:
             if not cues.keys().isdisjoint(words):
-                start = self._base + self._read
                 for word in word_places(folded):
                     known = cues.get(word[0])
                     if known is not None and word.end() < len(folded):
                         self._note(start + word.end(), start + word.start() + known.reach, known)
             if folded[-1] in ascii_lowercase:
-                tail = min(len(words[-1]), LEFT_CONTEXT)
-        if not folded.isascii():
+                self._word = words[-1][-LEFT_CONTEXT:]
+        if not piece.isascii():
             for letters, waiting in self._plan.scripts:
-                if places := [letter.start() for letter in letters(text[self._read :])]:
-                    start = self._base + self._read
+                if places := [letter.start() for letter in letters(piece)]:
+                    start = self._base + len(self._text) - len(piece)
                     self._note(start + places[0] + 1, start + places[-1] + LEFT_CONTEXT, waiting)
-        self._read = len(text) - tail
+
+    def _end_word(self, end: int) -> None:
+        """A cue word has ended."""
+        known = self._plan.cues[self._word]
+        end += self._base
+        self._note(end, end - len(self._word) + known.reach, known)
 
     def _note(self, first: int, last: int, known: CueWord) -> None:
         """Rules that wait may match from `first` to `last`. Where they may already, it only lasts longer."""
@@ -369,47 +436,7 @@ class TextRun:
             if cue.rules is known.rules and cue.last >= first:
                 self._cues[index] = cue._replace(first=min(cue.first, first), last=max(cue.last, last))
                 return
-        self._cues.append(_Cue(first, last, known.gate, known.rules))
-
-    # --- what is only flagged ---
-
-    def _flag(self, known: int, stop: int) -> None:
-        """Count the flagged matches that begin before `stop`; they end by `known`, what acts before it is."""
-        plan, base = self._plan, self._base
-        if plan.flagged is None:
-            return
-        spans: list[Span] = []
-        at = self._flagged
-        for start, end in self._taken:
-            if at < stop and at < start - base:
-                at = find_between(self._text, plan.flagged, at, min(stop, start - base), spans, start - base)
-            if at < stop:
-                at = max(at, end - base)
-        if at < stop:
-            at = find_between(self._text, plan.flagged, at, stop, spans, known)
-        self._flagged = at
-        self._taken = [(start, end) for start, end in self._taken if end - base > at]
-        counts = self._scan.flagged
-        for span in spans:
-            counts[span.entity.name] = counts.get(span.entity.name, 0) + 1
-
-
-def _order(rule: Rule) -> int:
-    return rule.order
-
-
-def _exfiltrates(text: str, at: int, hosts: set[str]) -> bool:
-    """Does the position stand in an image link, or in a URL of a host the request never mentioned?
-
-    A page that shows the answer would fetch it and so carry the value away (hard case 76).
-    """
-    start = max(0, at - URL_REACH)
-    if text.find("](", start, at) < 0 and text.find("://", start, at) < 0:
-        return False
-    found = _URL_BEFORE.search(text, start, at)
-    if found is None:
-        return False
-    return found[2] is None or found[2].lower() not in hosts
+        self._cues.append(_Cue(first, last, known.gate, known.rules, known.letters))
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from string import ascii_lowercase
 from typing import Any, NamedTuple
@@ -18,8 +18,9 @@ from gateway.privacy.rule import Rule
 from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Probe, Rules, read_words
 from gateway.privacy.shapes import long_runs, runs, shape
 
-STRETCH = 512
-_FEW = 2
+STRETCH = 1024
+# So many places are looked at in one step.
+_AT_ONCE = 32
 _LETTERS = frozenset(ascii_lowercase)
 
 
@@ -40,14 +41,20 @@ def find(text: str, rules: Rules, start: int = 0) -> list[Span]:
 
 
 def find_in_steps(text: str, rules: Rules, spans: list[Span], start: int = 0) -> Iterator[int]:
-    """As `find`, but adds to `spans` and stops after each stretch: the position up to which it is done."""
-    stretch = STRETCH
+    """As `find`, but adds to `spans` and stops after each step: the position up to which it is done."""
     while start < len(text):
-        known = len(spans)
-        start = find_between(text, rules, start, start + stretch, spans)
-        # A longer stretch costs less a character, but where much is found it would take too long.
-        stretch = STRETCH if len(spans) - known > _FEW else 2 * STRETCH
-        yield start
+        for done in find_stretch(text, rules, start, start + STRETCH, spans):
+            yield done
+        start = done
+
+
+def find_between(
+    text: str, rules: Rules, start: int, stop: int, spans: list[Span], limit: int = sys.maxsize
+) -> int:
+    """Add the spans that begin from `start` to before `stop`, and end by `limit`; where to go on."""
+    for done in find_stretch(text, rules, start, stop, spans, limit):
+        start = done
+    return start
 
 
 Window = tuple[int, int]
@@ -80,10 +87,19 @@ def _next(text: str, probe: Probe, windows: list[Window], start: int) -> Any:
     return None
 
 
-def find_between(
-    text: str, rules: Rules, start: int, stop: int, spans: list[Span], limit: int = sys.maxsize
-) -> int:
-    """Add the spans that begin from `start` to before `stop`, and end by `limit`; where to go on."""
+def find_stretch(
+    text: str,
+    rules: Rules,
+    start: int,
+    stop: int,
+    spans: list[Span],
+    limit: int = sys.maxsize,
+    taken: Sequence[tuple[int, int]] = (),
+) -> Iterator[int]:
+    """Add the spans that begin from `start` to before `stop`, and end by `limit`; steps, as `find_in_steps`.
+
+    None overlaps what is `taken`, ascending: a match that would is none.
+    """
     stop = min(stop, len(text))
     ahead: list[tuple[int, int, _Watch]] = []
     for tie, (probe, windows) in enumerate(_probes(text, rules, start, stop)):
@@ -91,24 +107,37 @@ def find_between(
         if found is not None:
             ahead.append((found.start(), tie, _Watch(probe, windows, found)))
     heapify(ahead)
+    if len(ahead) > 1:
+        yield start
+    others = iter((*taken, (sys.maxsize, sys.maxsize)))
+    other, behind_other = next(others)
+    seen = 0
     while ahead:
         at, tie, one = heappop(ahead)
         here = [(tie, one)]
         while ahead and ahead[0][0] == at:
             here.append(heappop(ahead)[1:])
         if at >= start:
-            start = at + 1
-            best: tuple[int, Rule] | None = None
-            for _, one in here:
-                best = _hit(text, at, one, limit, best)
-            if best is not None:
-                start, rule = best
-                spans.append(Span(at + rule.entity.keep, start, rule.entity))
+            while behind_other <= at:
+                other, behind_other = next(others)
+            if other <= at:
+                start = behind_other
+            else:
+                start = at + 1
+                best: tuple[int, Rule] | None = None
+                for _, one in here:
+                    best = _hit(text, at, one, min(limit, other), best)
+                if best is not None:
+                    start, rule = best
+                    spans.append(Span(at + rule.entity.keep, start, rule.entity))
         for tie, one in here:
             one.found = _next(text, one.probe, one.windows, start)
             if one.found is not None:
                 heappush(ahead, (one.found.start(), tie, one))
-    return max(start, stop)
+        seen += 1
+        if seen % _AT_ONCE == 0 and start < stop:
+            yield start
+    yield max(start, stop)
 
 
 def _hit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -121,7 +122,7 @@ def test_a_stretch_of_words_holds_these_words(text: str, start: int, count: int)
         assert words(text[begin:end]) == every[start : start + count]
 
 
-SPELLED = {
+SPELLED: dict[str, Callable[[str], str]] = {
     "all joined": "-".join,
     "spaces too": " ".join,
     "wide gaps": lambda text: "  ".join(" ".join(word) for word in text.split()),

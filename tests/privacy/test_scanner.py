@@ -12,9 +12,10 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.privacy import entities, scanner
+from gateway.privacy import entities, flagging, scanner
 from gateway.privacy.actions import every_rule
 from gateway.privacy.entities import ENTITIES, Entity
+from gateway.privacy.flagging import Flagging
 from gateway.privacy.json_run import JsonRun, SniffRun, escape
 from gateway.privacy.plan import Action, Plan, plan_for
 from gateway.privacy.redact import answer_scan, in_answers
@@ -182,9 +183,9 @@ def test_the_law_catches_a_cue_that_is_forgotten(monkeypatch: pytest.MonkeyPatch
     assert run_pieces(TextRun(_scan(BIG)), pieces) == whole
     read = TextRun._read_words
 
-    def forgetful(run: TextRun, text: str) -> None:
-        run._read = max(run._read, len(text) - 4)
-        read(run, text)
+    def forgetful(run: TextRun, piece: str) -> None:
+        run._word = ""
+        read(run, piece)
 
     monkeypatch.setattr(TextRun, "_read_words", forgetful)
     assert run_pieces(TextRun(_scan(BIG)), pieces) != whole
@@ -468,7 +469,7 @@ def test_what_is_flagged_is_counted_and_holds_nothing() -> None:
     rules = compile_rules(entity for entity in ENTITIES if entity.name in ("EMAIL_ADDRESS", "CREDIT_CARD"))
     scan = _scan(rules, {"EMAIL_ADDRESS": "flag", "CREDIT_CARD": "flag"}, restores=False)
     run = TextRun(scan)
-    text = "mail a@b.io or c@d.io, card 4111 1111 1111 1111" + " and so on" * 80 + " e@f.io"
+    text = "mail a@b.io or c@d.io, card 4111 1111 1111 1111" + " and so on" * 160 + " e@f.io"
     for fed, character in enumerate(text, 1):
         assert run.feed(character) == fed
     assert scan.flagged == {"EMAIL_ADDRESS": 2, "CREDIT_CARD": 1}
@@ -541,15 +542,15 @@ def test_the_law_catches_flags_that_are_counted_twice(monkeypatch: pytest.Monkey
     text = "mail a@b.io " + "and so on " * 100
     actions: Mapping[str, Action] = {"EMAIL_ADDRESS": "flag"}
     whole = outcome(TextRun, _scan(every_rule(), actions), [text])
-    flag = TextRun._flag
+    begin = Flagging._begin
 
-    def again(run: TextRun, known: int, stop: int) -> None:
-        run._flagged = max(0, run._flagged - 40)
-        flag(run, known, stop)
+    def again(run: Flagging, text: str, base: int, stop: int, known: int) -> None:
+        run._done = max(base, run._done - 40)
+        begin(run, text, base, stop, known)
 
     assert outcome(TextRun, _scan(every_rule(), actions), list(text)) == whole
-    monkeypatch.setattr(TextRun, "_flag", again)
-    monkeypatch.setattr(scanner, "FLAG_STRIDE", 1)
+    monkeypatch.setattr(Flagging, "_begin", again)
+    monkeypatch.setattr(flagging, "FLAG_STRIDE", 1)
     assert outcome(TextRun, _scan(every_rule(), actions), list(text)) != whole
 
 
@@ -601,7 +602,7 @@ def test_whole_words_are_restored_at_any_cut(data: st.DataObject, pieces: list[s
 )
 def test_values_are_not_restored_into_image_links_or_unknown_hosts(text: str, restored: bool) -> None:
     vault = _vault()
-    vault.hosts.add("known.example")
+    vault.hosts |= {"known.example"}
     scan = answer_scan(vault)
     out = run_pieces(TextRun(scan), list(text))
     assert (out == text) is not restored
