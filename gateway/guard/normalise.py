@@ -121,11 +121,21 @@ def word_pattern(folded: str) -> re.Pattern[str]:
 
 def words(folded: str) -> list[str]:
     """What `word_pattern` finds; for ASCII without a step per character."""
-    if not folded.isascii():
-        return _ANY_WORD.findall(folded)
+    return _spaced(folded).split() if folded.isascii() else _ANY_WORD.findall(folded)
+
+
+def word_span(folded: str, start: int, end: int) -> tuple[int, int]:
+    """Where the words `start` to `end` of an ASCII text stand, with the marks behind; no step per word."""
+    rest = _spaced(folded).split(None, start)[-1]
+    after = rest.split(None, end - start)[end - start :]
+    return len(folded) - len(rest), len(folded) - sum(map(len, after))
+
+
+def _spaced(folded: str) -> str:
+    """Spaces for what is no word, each character in its place."""
     if "'" in folded:
         folded = _APOSTROPHE.sub("\0", folded)
-    return folded.translate(_SPACED).split()
+    return folded.translate(_SPACED)
 
 
 # --- other readings --------------------------------------------------------------------------------
@@ -146,8 +156,10 @@ _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s:,]{0,2}){8,}")
 _BINARY = re.compile(r"(?:[01]{8}[\s,]{0,2}){4,}")
 _DECIMAL = re.compile(r"(?:[1-9][0-9]{1,2}[\s,;]{1,2}){7,}[0-9]{2,3}\b")
 _PERCENT = re.compile(r"(?:[^\s%]{0,8}%[0-9A-Fa-f]{2}){4,}[^\s%]{0,40}")
-_ESCAPE = re.compile(r"(?:[^\s\\]{0,8}\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})){4,}[^\s\\]{0,40}")
-_ONE_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
+_ESCAPES = re.compile(
+    r"(?:\\{1,4}u[0-9A-Fa-f]{4})+|(?:\\{1,4}x[0-9A-Fa-f]{2})+"
+)  # JSON in JSON doubles them.
+_BESIDE = 200  # Characters left and right of what is escaped: four signs in source code are no message.
 _ENTITY = re.compile(
     r"(?:[^\s&]{0,8}&(?:#[0-9]{2,7}|#x[0-9A-Fa-f]{1,6}|[a-z]{2,8});[ ]{0,2}){4,}[^\s&]{0,40}"
 )
@@ -275,11 +287,23 @@ def _percent(run: str) -> str:
     return _printable(unquote_to_bytes(run.encode("utf-8", "surrogatepass")))
 
 
-def _escaped(run: str) -> str:
-    def character(match: re.Match[str]) -> str:
-        return chr(int(match[1] or match[2], 16))
+def _escaped(text: str) -> Iterator[View]:
+    """What is escaped, as it reads where it stands: a word, a table of code points, or a whole message."""
+    runs = list(_ESCAPES.finditer(text))
+    if runs:
+        start, end = max(0, runs[0].start() - _BESIDE), min(runs[-1].end() + _BESIDE, len(text))
+        yield View("escapes", start, end, _ESCAPES.sub(_unescape, text[start:end]))
 
-    return _ONE_ESCAPE.sub(character, run).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+def _unescape(run: re.Match[str]) -> str:
+    codes = run[0].replace("\\", "")
+    if codes[0] == "u":
+        return bytes.fromhex(codes.replace("u", "")).decode("utf-16-be", "replace")
+    data = bytes.fromhex(codes.replace("x", ""))
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _morse(run: str) -> str:
@@ -334,7 +358,7 @@ def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
     if text.count("%") >= 4:
         yield from _runs("percent", _PERCENT, _percent, text)
     if text.count("\\u") + text.count("\\x") >= 4:
-        yield from _runs("escapes", _ESCAPE, _escaped, text)
+        yield from _escaped(text)
     if text.count("&#") >= 4 or text.count("&") >= 12:
         yield from _runs("entities", _ENTITY, html.unescape, text)
     if text.count(".") + text.count("-") > len(text) // 3:
