@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from gateway.config.routes import CircuitBreaker, Seconds
 from gateway.config.secret import Secret
 from gateway.errors import ConfigError
-from gateway.guard.checks import Decision
+from gateway.guard.judgements import Decision
 from gateway.guard.policy import Policy
 from gateway.guard.topics import Subject
 from gateway.privacy import custom

@@ -20,7 +20,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from gateway.guard.checks import Decision, Judgement
+from gateway.guard.judgements import Decision, Judgement
 from gateway.guard.normalise import fold, words
 
 # A turn of no more words is a greeting, thanks or a yes, and about nothing.

@@ -16,7 +16,7 @@ from gateway.chat import Event, Lane, Text
 from gateway.dialects.dialect import Dialect, Head
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderGarbage, SluiceError
-from gateway.guard.checks import decision, message, told
+from gateway.guard.judgements import decision, message, told
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
 from gateway.server import headers, metrics, telemetry

@@ -13,7 +13,7 @@ from aiohttp import web
 from gateway.chat import Usage
 from gateway.config import Config, Timeouts
 from gateway.errors import SluiceError, Source
-from gateway.guard.checks import Judgement
+from gateway.guard.judgements import Judgement
 from gateway.privacy.redact import Findings
 from gateway.server.admission import Admission, Granted
 from gateway.server.credentials import Authentication

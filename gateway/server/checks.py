@@ -22,7 +22,7 @@ from gateway.config import Config, Guard
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect
 from gateway.errors import PolicyViolation
-from gateway.guard.checks import Judgement, Unusable, decision, kind, message, worst
+from gateway.guard.judgements import Judgement, Unusable, decision, kind, message, worst
 from gateway.guard.policy import Policy
 from gateway.guard.texts import text_of
 from gateway.guard.topics import Matcher

@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.config import Guard
 from gateway.errors import ConfigError
-from gateway.guard.checks import Judgement, Unusable, of_classes, worst
+from gateway.guard.judgements import Judgement, Unusable, of_classes, worst
 from gateway.server.webhook import Question, pieces
 
 # What the usual encoders were trained on; longer texts are read in windows that overlap.

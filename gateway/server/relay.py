@@ -19,7 +19,7 @@ from aiohttp import web
 
 from gateway.chat import Event
 from gateway.errors import InternalError, PolicyViolation, SluiceError
-from gateway.guard.checks import Judgement, decision, message, told
+from gateway.guard.judgements import Judgement, decision, message, told
 from gateway.server import telemetry
 from gateway.server.call import Exchange
 from gateway.server.checks import AnswerChecks

@@ -26,11 +26,11 @@ from gateway.config import Config, Proxies
 from gateway.errors import ConfigError
 from gateway.server import (
     allocation,
-    beside,
     children,
     handover,
     logs,
     metrics_files,
+    metrics_process,
     sockets,
     telemetry,
     worker,
@@ -285,11 +285,11 @@ class Supervisor:
     # --- what stands beside -------------------------------------------------------------------------------
 
     def _start_beside(self) -> None:
-        wanted = beside.wanted(self._config)
+        wanted = metrics_process.wanted(self._config)
         if wanted is None:
             self._beside_at = float("inf")
         else:
-            self._beside = self._fork(lambda control: beside.run(wanted, control))
+            self._beside = self._fork(lambda control: metrics_process.run(wanted, control))
 
     # --- another configuration ----------------------------------------------------------------------------
 

@@ -23,8 +23,8 @@ from gateway.conversation import ChatRequest
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.dialects.reading import json_object, typed
 from gateway.errors import PolicyViolation
-from gateway.guard.checks import Judgement, decision, kind, message
-from gateway.guard.checks import worst as strongest
+from gateway.guard.judgements import Judgement, decision, kind, message
+from gateway.guard.judgements import worst as strongest
 from gateway.guard.limits import Found, worst
 from gateway.privacy.entities import ENTITIES
 from gateway.server import checks, guarding

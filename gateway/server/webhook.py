@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.config import Guard
-from gateway.guard.checks import Judgement, Unusable, of_labels, of_webhook, worst
+from gateway.guard.judgements import Judgement, Unusable, of_labels, of_webhook, worst
 
 _LARGEST_ANSWER_BYTES = 1 << 20
 _AT_A_TIME = 8

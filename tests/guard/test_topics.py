@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
-from gateway.guard.checks import Judgement
+from gateway.guard.judgements import Judgement
 from gateway.guard.topics import Matcher, Subject, Topic, Topics
 from gateway.privacy import custom
 from gateway.privacy.findings import finished

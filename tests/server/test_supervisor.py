@@ -306,9 +306,9 @@ async def test_what_runs_beside_the_workers_is_kept_running_and_ends_with_them(t
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     listen = (
-        "import asyncio; from gateway.server import beside, supervisor; supervisor._BESIDE_AGAIN_S = 0; "
+        "import asyncio; from gateway.server import metrics_process, supervisor; supervisor._BESIDE_AGAIN_S = 0; "
         "listen = lambda: asyncio.start_server(lambda reader, writer: writer.close(), '127.0.0.1', "
-        f"{port}); beside.wanted = lambda config: listen"
+        f"{port}); metrics_process.wanted = lambda config: listen"
     )
     async with held() as (_, url), service(configuration(url), tmp_path, before=listen) as running:
         await running.until(lambda: len(running.workers()) == 2)

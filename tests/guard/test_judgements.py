@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.guard.checks import (
+from gateway.guard.judgements import (
     Decision,
     Judgement,
     Unusable,
