@@ -45,7 +45,7 @@ class Encoder(Protocol):
     finish after all its texts. Usage may come before or after the finish. `end` is called once, after the
     last event of an answer that was finished; `fail` instead of it, with the facts of `SluiceError.facts`,
     at any point: an error is never followed by a finish that nobody sent. `verdict` is an event of the
-    gateway's own that no client stumbles over: what `judgements.told` says of the whole answer, before its end.
+    gateway's own that no client stumbles over: what `judgements.told` says of all of it, before its end.
     """
 
     keepalive: bytes
