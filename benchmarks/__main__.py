@@ -222,6 +222,9 @@ def _counts(console: Console, *, record: bool) -> int:
         before = f"{now.multiple(part) / recorded.multiple(part):.2f}" if part in recorded.parts else "new"
         table.add_row(part, f"{number:,}", before)
     Console().print(table)
+    if not now.is_of_build(recorded):
+        told = f"Recorded with another build of Python ({recorded.python}): only what stands out counts."
+        console.print(told, highlight=False)
     dearer = counts.compare(now, recorded)
     for line in dearer:
         console.print(f"[red]Dearer:[/] {line}", highlight=False)

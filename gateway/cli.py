@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import uvloop
 
 from gateway import __version__, audit_command, guard_command, keys_command, scan_command
-from gateway.config import Config, Proxies, explain, from_environment, load
+from gateway.config import Config, Log, Proxies, explain, from_environment, load
 from gateway.errors import ConfigError
 
 _EXAMPLES = """\
@@ -112,14 +112,13 @@ def _supervise(arguments: argparse.Namespace) -> int:
     from gateway.server import logs, supervisor
 
     def read() -> Config:
-        config = load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
-        logs.setup(config.log, quiet=arguments.quiet)  # workers have what their supervisor has
-        return config
+        return load(arguments.config, os.environ) if arguments.config else from_environment(os.environ)
 
     def announce(config: Config, places: Sequence[str]) -> None:
         print(f"Sluice {__version__} listens on {' and '.join(places)}", file=sys.stderr)
         print(_who_may_call(config), file=sys.stderr, flush=True)
 
+    logs.setup(Log(), quiet=arguments.quiet)
     service = supervisor.Service(
         read=read,
         proxies=Proxies.from_environment(os.environ),

@@ -9,13 +9,14 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from gateway import cli, config, simulator
 from gateway.config import Config, Provider, Proxies, Secret, Server
+from gateway.errors import ConfigError, SluiceError
 from gateway.server import serving
 from tests.conftest import ROOT
 
@@ -105,3 +106,19 @@ def test_every_sluice_command_is_one(page: Path) -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def errors(of: type[SluiceError]) -> Iterator[type[SluiceError]]:
+    yield of
+    for each in of.__subclasses__():
+        yield from errors(each)
+
+
+def test_the_page_for_clients_lists_every_type_of_error() -> None:
+    table = (ROOT / "docs" / "clients.md").read_text().partition("| `type` | status |")[2]
+    rows = [row.split("|") for row in table.splitlines() if row.startswith("| `")]
+    told = {name: row[2] for row in rows for name in re.findall(r"`(\w+)`", row[1])}
+    for error in errors(SluiceError):
+        if error is not ConfigError:
+            assert error.type in told, error
+            assert str(error.status) in told[error.type] or "its own" in told[error.type], error

@@ -22,7 +22,7 @@ from gateway.errors import PolicyViolation, ProviderTimeout
 from gateway.guard.policy import Policy
 from gateway.privacy.redact import answer_scan
 from gateway.server.protection import protection
-from gateway.stream import ResponseStream, lanes, listened, outbox, response
+from gateway.stream import ResponseStream, hearing, lanes, listened, outbox
 from gateway.stream.outbox import Outbox
 from gateway.stream.response import Hold
 from tests import test_leaks
@@ -354,7 +354,7 @@ def test_text_behind_the_end_mark_does_not_slip_past_the_verdict() -> None:
 
 
 def test_an_answer_that_is_too_long_to_judge_is_not_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(response, "LONGEST_JUDGED", 60)
+    monkeypatch.setattr(hearing, "LONGEST_JUDGED", 60)
     for hold in ("end", "answer"):
         stream = stream_of("openai_chat", "openai_chat", hold)
         b"".join(prefixes(stream, answer("openai_chat")))

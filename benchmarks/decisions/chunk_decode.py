@@ -1,8 +1,7 @@
 """How to find out what a chunk says: the text of its delta, and that no other string wants scanning.
 
 A dict must be searched for strings that nobody knows; a struct that forbids unknown fields proves there are
-none. `Raw` keeps a known field unread. A frame that differs from the last only in its text need not be
-decoded at all: it is measured here as the least that could be reached.
+none. `Raw` keeps a known field unread.
 """
 
 from __future__ import annotations
@@ -85,18 +84,6 @@ def _events() -> None:
         decoder.decode(Frame(b"", data))
 
 
-def _template() -> None:
-    """Compare with the frame before; what stands between the same beginning and end is the text."""
-    mark = b'"delta":{"content":"'
-    begins = DATA[0][: DATA[0].index(mark) + len(mark)]
-    ends = DATA[0][DATA[0].index(b'"', len(begins)) :]
-    for data in DATA:
-        if data.startswith(begins) and data.endswith(ends):
-            text = data[len(begins) : -len(ends)]
-            if b'"' not in text and b"\\" not in text:
-                text.decode().isprintable()
-
-
 def main() -> None:
     variants = {
         "json.loads": _all(json.loads),
@@ -106,7 +93,6 @@ def main() -> None:
         "msgspec, strict struct, fields Raw": _all(msgspec.json.Decoder(_StrictRaw).decode),
         "msgspec, only what is needed (not strict)": _all(msgspec.json.Decoder(_Lenient).decode),
         "openai_chat.Decoder, events made (chosen)": _events,
-        "compared with the frame before": _template,
     }
     show("What a chunk says", variants, len(DATA))
 

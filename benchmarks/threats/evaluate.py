@@ -29,6 +29,7 @@ from benchmarks.threats.train import (
     load,
     made,
     of_kind,
+    padded,
     planted,
     readings_of,
     train,
@@ -63,9 +64,9 @@ def table(name: str, scores: Any, attack: Any) -> str:
 
 def folds(
     records: Sequence[Record], name: str, count: int = FOLDS
-) -> tuple[dict[int, float], dict[str, dict[int, float]]]:
-    """A score for every record that was not made, from a model that did not see its cluster; and for some
-    attacks, one for each disguise.
+) -> tuple[dict[int, float], dict[str, dict[int, float]], list[tuple[float, bool]]]:
+    """A score for every record that was not made, from a model that did not see its cluster; for some
+    attacks, one for each disguise; and (score, attack) of long texts that are put together of them.
     """
     settings = SETTINGS[name]
     chosen = of_kind(records, settings)
@@ -73,8 +74,13 @@ def folds(
     fold = np.array([-1 if records[i].source == MADE else fold_of(records[i].cluster, count) for i in chosen])
     scores: dict[int, float] = {}
     disguised: dict[str, dict[int, float]] = {kind: {} for kind in phrases.DISGUISES}
+    pages: list[tuple[float, bool]] = []
     for number in track(range(count), f"Folds, {name}"):
         channel = train(records, bank, chosen[fold != number], settings)
+        unseen = [i for i in chosen[fold == number] if records[i].source != PLANTED]
+        pages += [
+            (score(page, channel), page.attack) for page in padded(records, unseen, settings.kinds, number)
+        ]
         for i in chosen[fold == number]:
             if records[i].source == PLANTED:
                 continue
@@ -87,7 +93,7 @@ def folds(
                 for kind, disguise in phrases.DISGUISES.items():
                     hidden = readings_of(disguise(records[i].text))
                     disguised[kind][int(i)] = max(model.judge(each, channel).score for each in hidden)
-    return scores, disguised
+    return scores, disguised, pages
 
 
 def left_out(records: Sequence[Record], name: str) -> list[tuple[str, Any, Any]]:
@@ -132,7 +138,7 @@ def main() -> None:
     records += planted(records) + made()
     print(f"{'':34} {'pos':>5} {'neg':>5}  " + "  ".join(f"at {rate:.1%} false   " for rate in RATES))
     for name in arguments.channel or model.CHANNELS:
-        scores, disguised = folds(records, name)
+        scores, disguised, pages = folds(records, name)
         groups: dict[str, list[int]] = defaultdict(list)
         for i in scores:
             if records[i].kind != "system":
@@ -163,6 +169,11 @@ def main() -> None:
             plain = np.mean([scores[i] > threshold for i in found])
             share = np.mean([value > threshold for value in found.values()]) / plain
             print(f"  {kind}: {share:.2f} of what is seen in plain, of {len(found)}")
+        for rate in RATES:
+            line = recall(values, attack, rate)[1]
+            caught = np.mean([value > line for value, hit in pages if hit])
+            false = np.mean([value > line for value, hit in pages if not hit])
+            print(f"  at {rate:.1%}: long texts with an attack {caught:.3f}, without one {false:.4f}")
         limits = THRESHOLDS["user" if name == "user" else "document"]
         for label, chosen in (("harmless", ~attack), ("attacks", attack)):
             flagged, refused = (values[chosen] >= limits.flag), (values[chosen] >= limits.block)

@@ -89,6 +89,7 @@ DISGUISES: dict[str, Callable[[str], str]] = {
     "reversed": lambda text: text[::-1],
     "spelled": lambda text: "   ".join(" ".join(word) for word in text.split()),
     "hyphens": lambda text: "-".join(text),
+    "hyphens in words": lambda text: " ".join("-".join(word) for word in text.split()),
     "leet": lambda text: text.lower().translate(_LEET),
     "percent": lambda text: "".join(f"%{byte:02X}" for byte in text.encode()),
     "zero-width": lambda text: "\u200b".join(text),

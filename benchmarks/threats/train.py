@@ -8,8 +8,8 @@ scikit-learn, which the gateway does not. The same data and seed give the same w
 
 Two steps for each channel. The table: logistic regression over windows of words, in which an attack is
 known only to stand somewhere in its text, so that from the second round on only its strongest windows
-count. The layer: a few small networks, side by side, over what the table says of texts that it was not
-trained on.
+count. The layers: logistic regression again, over what the table says of texts that it was not trained on,
+one for whole texts and one for the strongest stretches of longer ones.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ import scipy.sparse as sparse
 from rich.progress import track
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.neural_network import MLPClassifier
 
 from benchmarks.threats import phrases
 from gateway.guard import model
@@ -41,8 +40,8 @@ warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
 class Settings(NamedTuple):
-    """`size` is the window in words; `strength` the inverse of the table's penalty, `penalty` the layer's;
-    `made` and `shown` the weight of a made example in the table and in the layer.
+    """`size` is the window in words; `strength` the inverse of the table's penalty; `made` and `shown` the
+    weight of a made example in the table and in the layers.
     """
 
     kinds: tuple[str, ...]
@@ -50,21 +49,25 @@ class Settings(NamedTuple):
     strength: float
     made: float
     shown: float
-    penalty: float
 
 
 SETTINGS = {
-    "user": Settings(("user", "system"), 24, 2.0, 0.3, 0.2, 1.0),
-    "document": Settings(("tool", "document", "system"), 16, 2.0, 0.3, 0.3, 1.0),
+    "user": Settings(("user", "system"), 24, 2.0, 0.3, 0.2),
+    "document": Settings(("tool", "document", "system"), 16, 2.0, 0.3, 0.3),
 }
 KEPT = 44_000  # Entries of a table: the two make a file below 150 kB.
 CLUSTERS = 2  # What stands in fewer clusters than this says nothing about the next one.
-HIDDEN = 4
-NETWORKS = 3
-INNER = 4  # Folds that give the layer what the table says of unseen text.
+STRENGTH = 0.03  # The inverse of the layers' penalty.
+FLAG_SCALE = 0.5  # Of rules and meanings: one of them alone shall not refuse a short question.
+SURE = 1.5  # Log odds, about where texts are flagged.
+INNER = 4  # Folds that give the layers what the table says of unseen text.
 MADE = "made for this project"
 MADE_CLUSTERS = 3000
 PLANTED = "made for this project, in a harmless text of the data"
+PADDING = "put together of harmless texts of the data, with an attack or without"
+PADDED = 400  # Long texts for each of the inner folds.
+PADDED_SHARE = 0.5  # Their weight in the layer for stretches.
+LONGEST_PADDED = 600
 
 
 class Record(NamedTuple):
@@ -187,7 +190,9 @@ class Bank:
             (np.ones(len(chosen), dtype=np.float32), (self._cluster[chosen], np.arange(len(chosen))))
         )
         found = (rows @ self._slots[chosen]).tocsr()
-        return np.flatnonzero(np.bincount(found.indices, minlength=model.SLOTS) >= CLUSTERS)
+        counts = np.bincount(found.indices, minlength=model.SLOTS)
+        counts[list(model.number_slots())] = 0
+        return np.flatnonzero(counts >= CLUSTERS)
 
     def windows(self, chosen: Iterable[int], size: int) -> tuple[Any, Any]:
         starts, ends, owners = [], [], []
@@ -251,52 +256,60 @@ def train_table(
 # --- the layer -------------------------------------------------------------------------------------
 
 
-def seen(records: Sequence[Record], chosen: Iterable[int], table: array[int], unit: float) -> tuple[Any, Any]:
+def seen(records: Sequence[Record], table: array[int], unit: float) -> tuple[Any, Any]:
     """What the layer is shown of each reading, and whose reading it is."""
     rows, owners = [], []
-    for number in chosen:
-        for reading in records[number].readings:
-            rows.append(model.inputs(reading, table, unit))
-            owners.append(number)
+    for number, record in enumerate(records):
+        for reading in record.readings:
+            shown = model.inputs(reading, table, unit)
+            rows += shown
+            owners += [number] * len(shown)
     return np.array(rows, dtype=np.float32), np.array(owners)
 
 
-def train_layer(
-    rows: Any, owners: Any, attack: Any, weight: Any, settings: Settings, table: array[int], unit: float
-) -> model.Channel:
-    lead = rows[:, 1] + rows[:, 3]
-    order = np.lexsort((-lead, owners))
+def train_layer(rows: Any, owners: Any, attack: Any, weight: Any) -> model.Layer:
+    """All of what is harmless, and the strongest reading of each attack."""
+    order = np.lexsort((-(rows[:, 1] + rows[:, 3]), owners))
     strongest = np.zeros(len(owners), bool)
     strongest[order[np.r_[True, owners[order][1:] != owners[order][:-1]]]] = True
-    draw = np.random.default_rng(0).random(len(owners)) < weight[owners] * 2
-    keep = (strongest | ~attack[owners]) & draw
-    rows, labels = rows[keep], attack[owners[keep]]
+    keep = (strongest | ~attack[owners]) & (weight[owners] > 0)
+    rows, labels, share = rows[keep], attack[owners[keep]], weight[owners[keep]]
     mean, spread = rows.mean(0), np.maximum(rows.std(0), 0.05)
-    low, high = mean - 4 * spread, mean + 5 * spread
-    low, high = np.minimum(low, 0), np.maximum(high, 1)
-    scaled = (np.clip(rows, low, high) - mean) / spread
-    into, bias, out, shift = [], [], [], 0.0
-    for seed in range(NETWORKS):
-        network = MLPClassifier(
-            (HIDDEN,), alpha=settings.penalty, max_iter=60, random_state=seed, learning_rate_init=0.005
-        )
-        network.fit(scaled, labels)
-        first = network.coefs_[0] / spread[:, None]
-        into.append(first)
-        bias.append(network.intercepts_[0] - mean @ first)
-        out.append(network.coefs_[1][:, 0] / NETWORKS)
-        shift += float(network.intercepts_[1][0]) / NETWORKS
-    first = np.concatenate(into, axis=1)
-    return model.Channel(
-        table,
-        unit,
-        low.tolist(),
-        high.tolist(),
-        first.tolist(),
-        np.concatenate(bias).tolist(),
-        np.concatenate(out).tolist(),
-        shift,
+    low, high = np.minimum(mean - 4 * spread, 0), np.maximum(mean + 5 * spread, 1)
+    dense = len(model.WINDOWS) + 2 + model.SHAPES
+    scale = np.where(np.arange(model.INPUTS) < dense, 1, FLAG_SCALE) / spread
+    scaled = (np.clip(rows, low, high) - mean) * scale
+    fitted = LogisticRegression(C=STRENGTH, max_iter=300, class_weight="balanced")
+    fitted.fit(scaled, labels, sample_weight=share)
+    weights = fitted.coef_[0] * scale
+    return model.Layer(
+        low[:dense].tolist(),
+        high[:dense].tolist(),
+        weights.tolist(),
+        float(fitted.intercept_[0] - mean @ weights),
     )
+
+
+def padded(records: Sequence[Record], chosen: Any, kinds: Sequence[str], seed: int) -> list[Record]:
+    """Long texts, put together of harmless ones, with an attack in half of them."""
+    choose = random.Random(seed)
+    own = [records[number] for number in chosen if records[number].kind in kinds]
+    harmless = [record for record in own if not record.attack and "obf-benign" not in record.tags]
+    attacks = [record for record in own if record.attack and len(record.text) < LONGEST_PADDED]
+    found = []
+    for number in range(PADDED if harmless and attacks else 0):
+        length = choose.choice((300, 600, 1200, 1200, 2500))
+        parts: list[str] = []
+        while sum(map(len, parts)) < length:
+            parts.append(choose.choice(harmless).text[:1500])
+        attack = number % 2 == 0
+        if attack:
+            parts.insert(choose.randrange(len(parts) + 1), choose.choice(attacks).text)
+        text = choose.choice(("\n", "\n\n", " ")).join(parts)
+        found.append(
+            Record(text, attack, kinds[0], PADDING, f"padded-{seed}-{number}", (), readings_of(text))
+        )
+    return found
 
 
 def train(
@@ -306,16 +319,34 @@ def train(
     attack = np.array([record.attack for record in records])
     ours = np.array([record.source in (MADE, PLANTED) for record in records])
     weight = np.where(ours, settings.made, 1.0)
-    shown = np.where(ours, settings.shown, 1.0)
+    shown: list[Record] = []
     rows, owners = [], []
     for fold in range(INNER):
         inside = np.array([fold_of(records[number].cluster, INNER, "inner") == fold for number in chosen])
         table, unit = train_table(bank, chosen[~inside], attack, weight, settings, 2)
-        unseen = seen(records, chosen[inside], table, unit)
-        rows.append(unseen[0])
-        owners.append(unseen[1])
+        unseen = [records[number] for number in chosen[inside]]
+        unseen += padded(records, chosen[inside], settings.kinds, fold)
+        found = seen(unseen, table, unit)
+        rows.append(found[0])
+        owners.append(found[1] + len(shown))
+        shown += unseen
     table, unit = train_table(bank, chosen, attack, weight, settings, rounds)
-    return train_layer(np.concatenate(rows), np.concatenate(owners), attack, shown, settings, table, unit)
+    every, whose = np.concatenate(rows), np.concatenate(owners)
+    attacks = np.array([record.attack for record in shown])
+    shares = {MADE: settings.shown, PLANTED: settings.shown}
+    whole = np.array([shares.get(record.source, float(record.source != PADDING)) for record in shown])
+    parts = np.array(
+        [
+            PADDED_SHARE if record.source == PADDING else share
+            for record, share in zip(shown, whole, strict=True)
+        ]
+    )
+    cut = every[:, len(model.WINDOWS) + 1 + model.SHAPES] > 0
+    stretch = train_layer(every[cut], whose[cut], attacks, parts)
+    # Below this the strongest stretch is hardly ever an attack, so it is not looked at.
+    caught = every[cut] @ np.array(stretch.weights) + stretch.bias > SURE
+    loud = float(np.quantile(every[cut][caught, len(model.WINDOWS) - 1], 0.02))
+    return model.Channel(table, unit, train_layer(every[~cut], whose[~cut], attacks, whole), stretch, loud)
 
 
 def of_kind(records: Sequence[Record], settings: Settings) -> Any:

@@ -18,13 +18,11 @@ class Breaker:
 
     It rests for `rest_s`. A try whose outcome is never told (a cancelled call) is taken for lost after as
     long again. Outcomes of calls that were admitted before it opened are ignored until something is tried.
-    `opened` counts how often it opened, for metrics.
     """
 
-    __slots__ = ("_failed_at", "_next_try_at", "_rest_s", "_trying", "_window_s", "opened")
+    __slots__ = ("_failed_at", "_next_try_at", "_rest_s", "_trying", "_window_s")
 
     def __init__(self, failures: int = 5, window_s: float = 30.0, rest_s: float = 30.0) -> None:
-        self.opened = 0
         self._failed_at: deque[float] = deque(maxlen=failures)
         self._window_s = window_s
         self._rest_s = rest_s
@@ -59,17 +57,14 @@ class Breaker:
         elif self._failed_at and self._next_try_at is None:
             self._failed_at.popleft()
 
-    def failed(self, now: float) -> None:
-        """A call that was admitted failed: that opens, or brings it nearer."""
-        if self._trying:
-            self._open(now)
-        elif self._next_try_at is None:
+    def failed(self, now: float) -> bool:
+        """A call that was admitted failed: has that opened it?"""
+        opens = self._trying
+        if self._next_try_at is None:
             failed_at = self._failed_at
             failed_at.append(now)
-            if len(failed_at) == failed_at.maxlen and now - failed_at[0] <= self._window_s:
-                self._open(now)
-
-    def _open(self, now: float) -> None:
-        self._next_try_at = now + self._rest_s
-        self._trying = False
-        self.opened += 1
+            opens = len(failed_at) == failed_at.maxlen and now - failed_at[0] <= self._window_s
+        if opens:
+            self._next_try_at = now + self._rest_s
+            self._trying = False
+        return opens

@@ -121,6 +121,8 @@ class Keyring:
 
     def find(self, credential: str, now_ms: int) -> Key | None:
         """The key with this secret. Raises AuthenticationFailed for one that counts no more."""
+        if not self._known:
+            return None
         digest = digest_of(credential)
         key, until_ms = self._known.get(digest, (None, None))
         if key is not None and digest in self._revoked:

@@ -18,6 +18,7 @@ from gateway.errors import ProviderError
 from gateway.wire.sse import Frame
 
 Classify = Callable[[Path, str], Nature]
+TextIn = Callable[[bytes], str | None]
 
 
 class Splitter(Protocol):
@@ -98,6 +99,8 @@ class Dialect(Struct, frozen=True):
     - `events_of(body)`: a whole answer as events; `body_of(events, head)`: the other way.
     - `usage_of(body)`: what a whole answer says it cost, if it does.
     - `scrub(body)`: drops from a whole answer what would still spell out texts that were changed.
+    - `text_in(data)`: the text of a frame's data, where it says one text and nothing else; None for every
+      other frame. It remembers nothing. None where frames never differ in their text alone.
     - `rewrite(frame, changes)`: a frame with other texts, b"" if nothing is left that a client would miss.
     - `provider_error(status, raw, retry_after_s)`: an error body, or an error in a stream (status None).
     - `arrays`: a stream is a JSON array unless the query says `alt=sse`.
@@ -124,6 +127,7 @@ class Dialect(Struct, frozen=True):
     encoder: Callable[[Head], Encoder]
     provider_error: Callable[[int | None, Any, float | None], ProviderError]
     encode_error: Callable[[dict[str, Any]], bytes]
+    text_in: TextIn | None = None
     stream_type: str = "text/event-stream"
     headers: tuple[tuple[str, str], ...] = ()
     arrays: bool = False

@@ -7,8 +7,12 @@ its end everything below, itself included. What no list names is text.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from gateway.chat import Nature, Path
+
+# Between the names of a tree of paths: any index; a nature of a path; a nature of all that is below it.
+_INDEX, _HERE, _BELOW = object(), object(), object()
 
 
 def classifier(
@@ -18,8 +22,7 @@ def classifier(
     signed: Iterable[str] = (),
 ) -> Callable[[Path, str], Nature]:
     """Each argument lists the paths of its nature; a `data:` URL is never text."""
-    natures: dict[str, Nature] = {}
-    below: dict[str, Nature] = {}
+    tree: dict[Any, Any] = {}
     lists: tuple[tuple[Iterable[str], Nature], ...] = (
         (sniff, "sniff"),
         (json, "json"),
@@ -28,21 +31,25 @@ def classifier(
     )
     for paths, nature in lists:
         for path in paths:
-            if path.endswith(".**"):
-                below[path[:-3]] = natures[path[:-3]] = nature
-            else:
-                natures[path] = nature
+            node: dict[Any, Any] = tree
+            *steps, last = path.split(".")
+            for step in steps if last == "**" else (*steps, last):
+                node = node.setdefault(_INDEX if step == "*" else step, {})
+            node[_BELOW if last == "**" else _HERE] = nature
 
     def classify(path: Path, text: str = "") -> Nature:
-        dotted = ""
+        node: Any = tree
         for step in path:
-            # A caller's own key cannot pass for a path of ours.
-            name = "*" if isinstance(step, int) else step if step != "*" and "." not in step else "?"
-            dotted = f"{dotted}.{name}" if dotted else name
-            if dotted in below:
-                return below[dotted]
-        if (nature := natures.get(dotted)) is not None:
-            return nature
+            node = node.get(step if isinstance(step, str) else _INDEX)
+            if node is None:
+                break
+            if _BELOW in node:
+                nature: Nature = node[_BELOW]
+                return nature
+        else:
+            if _HERE in node:
+                nature = node[_HERE]
+                return nature
         return "keep" if text.startswith("data:") and _is_url(path) else "text"
 
     return classify

@@ -46,6 +46,51 @@ def said(holder: dict[str, Any], name: str, kind: Any, at: str = "") -> Any:
     return None if value is None else typed(value, kind, f"{at}{name}")
 
 
+def object_in(holder: dict[str, Any], name: str) -> dict[str, Any]:
+    """A field's object, an empty one if it is not said. Raises InvalidRequest, as do the others here."""
+    value = holder.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"{name} must be an object", param=name)
+    return value
+
+
+def list_in(holder: dict[str, Any], name: str) -> list[Any]:
+    value = holder.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise InvalidRequest(f"{name} must be a list", param=name)
+    return value
+
+
+def dicts_in(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    values = list_in(holder, name)
+    if not all(isinstance(value, dict) for value in values):
+        raise InvalidRequest(f"{name} must be a list of objects", param=name)
+    return values
+
+
+def string_in(holder: dict[str, Any], name: str) -> str:
+    value = holder.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{name} must be a string", param=name)
+    return value
+
+
+def number_in(holder: dict[str, Any], name: str, kind: type[int] | type[float]) -> Any:
+    """A field's number, None if it is not said. True is none, and where `kind` is int, 1.0 is not."""
+    value = holder.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
+        raise InvalidRequest(f"{name} must be a number", param=name)
+    return value
+
+
 def _where(error: msgspec.DecodeError) -> str:
     """The decoder's own words without anything it may quote from the text."""
     message = str(error)

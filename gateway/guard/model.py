@@ -1,19 +1,20 @@
-"""The linear model over hashed words and meanings, and the small layer over what it says.
+"""The linear model over hashed words and meanings, and the layer over what it says.
 
 In: a text, and weights as benchmarks/threats/train.py writes them. Out: how strongly each stretch of words
 speaks for an attack, which rules are met, one score between 0 and 1. The score is the same on every
-machine: the table holds small integers, and the layer is a few hundred multiplications in a fixed order.
+machine: the table holds small integers, and the layer is a hundred multiplications in a fixed order.
 Refuses to know about thresholds and verdicts.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import struct
 from array import array
 from collections.abc import Sequence
 from itertools import accumulate, compress
-from operator import add, itemgetter, mul, sub, xor
+from operator import add, itemgetter, sub, xor
 from typing import NamedTuple
 from zlib import compress as deflate
 from zlib import crc32, decompressobj
@@ -21,14 +22,14 @@ from zlib import error as ZlibError
 
 from gateway.errors import ConfigError
 from gateway.guard.lexicon import FOREIGN, MEANINGS, WORDS, anglicise
-from gateway.guard.normalise import Folded, fold, word_pattern, words
+from gateway.guard.normalise import Folded, fold, word_pattern, word_span, words
 from gateway.guard.rules import BLANK, LITERAL, NEAR, RULES
 
-MAGIC = b"sluice-threats-2"
+MAGIC = b"sluice-threats-3"
 CHANNELS = ("user", "document")  # What a person writes, and what a tool or a document says.
 SLOTS = 1 << 20
 WINDOWS = (6, 16, 40)  # Words: a phrase, a sentence, a paragraph.
-SHAPES = 10  # Inputs that say how the text looks, after those of the windows and the whole.
+SHAPES = 11  # Inputs that say how the text looks, after those of the windows and the whole.
 INPUTS = len(WINDOWS) + 2 + SHAPES + len(RULES) + len(MEANINGS)
 
 _MASK = SLOTS - 1
@@ -75,9 +76,12 @@ class _Words(dict[str, Word]):
 
     def __missing__(self, found: str) -> Word:
         known = FOREIGN.get(found, found)
+        # Which number it is says nothing: an address, an amount and an account look alike. Nor does the code
+        # of a character: what codes spell is read by itself.
+        plain = NUMBER if _CODE_POINT.fullmatch(known) else _DIGITS.sub(NUMBER, known)
         # A stem: a plural, a slip near the end, a cousin in another language.
         word = Word(
-            known, _LETTER.get(found, BLANK), _place(known), _place(">" + known), _place("^" + known[:5])
+            known, _LETTER.get(found, BLANK), _place(plain), _place(">" + plain), _place("^" + plain[:5])
         )
         if len(found) <= _LONGEST_KEPT:
             if len(self) >= _MOST_KEPT:
@@ -86,6 +90,9 @@ class _Words(dict[str, Word]):
         return word
 
 
+NUMBER = "000"
+_DIGITS = re.compile("[0-9]{3,}")
+_CODE_POINT = re.compile("[0-9]{2,}|[0-9][a-f]|[a-f][0-9]")
 _LONGEST_KEPT = 24
 _MOST_KEPT = 1 << 15
 _WORDS = _Words()
@@ -111,6 +118,12 @@ def _word_slots(reading: Reading) -> tuple[Sequence[int], ...]:
         list(map(xor, [7, *before], reading.own)),
         list(map(xor, [7, 7, *before], reading.after)),
     )
+
+
+def number_slots() -> set[int]:
+    """The places of a number, alone and beside another one: a row of them says nothing."""
+    one = _WORDS[NUMBER]
+    return {one.own, one.stem, one.own >> 3 ^ one.own, one.own >> 3 ^ one.after}
 
 
 class _MeaningSlots(dict[int, tuple[int, int]]):
@@ -222,8 +235,8 @@ _COMMONEST = " etaoinsrhldcumfpgwybvkxjqz.,-'\":/=#)(_0123456789*;?[]<>!+|"[::-1
 _KEYED, _MARKED = _signs()
 
 
-def shape(reading: Reading) -> list[float]:
-    """How the text looks, whatever it says; each number about 0 to 3."""
+def shape(reading: Reading, beside: int = 0) -> list[float]:
+    """How the text looks, whatever it says; each number about 0 to 3. `beside` words it was cut out from."""
     text = reading.folded.original
     length = len(text) or 1
     count = len(reading.known)
@@ -238,32 +251,42 @@ def shape(reading: Reading) -> list[float]:
         sum(map(str.isupper, reading.folded.original.split())) / (count or 1),
         min(text.count("!"), 4) / 2,
         min(text.count(":"), 6) / 3,
+        math.log1p(beside),
     ]
 
 
+class Layer(NamedTuple):
+    """A weight for each input, and between which bounds the numbers among the inputs count."""
+
+    low: Sequence[float]
+    high: Sequence[float]
+    weights: Sequence[float]
+    bias: float
+
+
 class Channel(NamedTuple):
-    """The weights for one kind of text: the table and its unit, then the layer, a row an input."""
+    """The weights for one kind of text: the table and its unit, the layer for a text as a whole, and the one
+    for the strongest stretch of a longer text, if the table says at least `loud` of it.
+    """
 
     table: Sequence[int]
     unit: float
-    low: Sequence[float]
-    high: Sequence[float]
-    rows: Sequence[Sequence[float]]
-    bias: Sequence[float]
-    out: Sequence[float]
-    out_bias: float
+    whole: Layer
+    stretch: Layer
+    loud: float
 
 
 class Seen(NamedTuple):
     """What the layer sees: some numbers, and which of the other inputs are 1. `met` are the numbers of the
-    rules. `strongest` is where the table speaks most for an attack, `around` where rules were looked for: the
-    first word and the one behind the last.
+    rules. `strongest` is where the table speaks most for an attack, `stretch` the same of more words,
+    `around` where rules were looked for: the first word and the one behind the last.
     """
 
     dense: list[float]
     flags: list[int]
     met: list[int]
     strongest: tuple[int, int]
+    stretch: tuple[int, int]
     around: tuple[int, int]
 
 
@@ -272,7 +295,7 @@ class Judged(NamedTuple):
     seen: Seen
 
 
-def see(reading: Reading, table: Sequence[int], unit: float) -> Seen:
+def see(reading: Reading, table: Sequence[int], unit: float, beside: int = 0) -> Seen:
     sums = [0, *accumulate(gains(reading, table))]
     count = len(reading.known)
     total = sums[-1]
@@ -288,31 +311,71 @@ def see(reading: Reading, table: Sequence[int], unit: float) -> Seen:
     meanings = [_FIRST_MEANING + code for code in set(reading.meanings.encode()) if code != _BLANK]
     flags = [_DENSE + number for number in met] + sorted(meanings)
     spoken = (*best, total / math.sqrt(count + 1), total * 4 / (count + 5))
-    numbers = [*(each * unit for each in spoken), *shape(reading)]
-    sentence = (starts[1], min(count, starts[1] + WINDOWS[1]))
-    return Seen(numbers, flags, met, sentence, (start, end))
+    numbers = [*(each * unit for each in spoken), *shape(reading, beside)]
+    sentence, stretch = (
+        (at, min(count, at + width)) for at, width in zip(starts[1:], WINDOWS[1:], strict=True)
+    )
+    return Seen(numbers, flags, met, sentence, stretch, (start, end))
 
 
-def inputs(reading: Reading, table: Sequence[int], unit: float) -> list[float]:
-    """All that the layer sees, as one row."""
+def strongest(reading: Reading, seen: Seen, loud: float) -> Reading | None:
+    """The strongest stretch as a text of its own, if there is more than that and it is `loud`: around it may
+    stand a page of ordinary words, and none of them speaks for it.
+    """
+    start, end = seen.stretch
+    if end - start == len(reading.known) or seen.dense[len(WINDOWS) - 1] < loud:
+        return None
+    text, count = reading.folded.text, len(reading.known)
+    if text.isascii():
+        place = word_span(text, start, end)
+    elif spans := word_spans(reading):
+        place = (spans[start][0], spans[end - 1][1])
+    else:  # Stems were put into English, so that words do not stand where they stood.
+        place = (start * len(text) // count, end * len(text) // count)
+    ((first, behind),) = reading.folded.spans([place])
+    folded = Folded(text[slice(*place)], reading.folded.original[first:behind])
+    cut = slice(start, end)
+    return Reading(
+        folded,
+        reading.known[cut],
+        reading.meanings[cut],
+        reading.own[cut],
+        reading.after[cut],
+        reading.stems[cut],
+    )
+
+
+def inputs(reading: Reading, table: Sequence[int], unit: float) -> list[list[float]]:
+    """All that the layer sees, of the text and of its strongest stretch, a row each."""
     seen = see(reading, table, unit)
-    row = [*seen.dense, *[0.0] * (INPUTS - _DENSE)]
-    for number in seen.flags:
-        row[number] = 1.0
-    return row
+    found = [seen]
+    if part := strongest(reading, seen, 0.0):
+        found.append(see(part, table, unit, len(reading.known) - len(part.known)))
+    rows = []
+    for each in found:
+        row = [*each.dense, *[0.0] * (INPUTS - _DENSE)]
+        for number in each.flags:
+            row[number] = 1.0
+        rows.append(row)
+    return rows
 
 
 def judge(reading: Reading, channel: Channel) -> Judged:
+    """The higher score, of the text or of its strongest stretch; what was seen is of the text."""
     seen = see(reading, channel.table, channel.unit)
-    values = list(map(min, map(max, seen.dense, channel.low), channel.high))
-    columns = zip(*channel.rows[:_DENSE], strict=True)
-    flagged = map(sum, zip(*[channel.rows[number] for number in seen.flags], channel.bias, strict=True))
-    total = channel.out_bias
-    for flags, column, out in zip(flagged, columns, channel.out, strict=True):
-        have = flags + sum(map(mul, values, column))
-        if have > 0:
-            total += have * out
+    total = _sum(seen, channel.whole)
+    if part := strongest(reading, seen, channel.loud):
+        beside = len(reading.known) - len(part.known)
+        total = max(total, _sum(see(part, channel.table, channel.unit, beside), channel.stretch))
     return Judged(1 / (1 + math.exp(-max(-60.0, min(60.0, total)))), seen)
+
+
+def _sum(seen: Seen, layer: Layer) -> float:
+    values = map(min, map(max, seen.dense, layer.low), layer.high)
+    total = layer.bias + sum(layer.weights[number] for number in seen.flags)
+    for value, weight in zip(values, layer.weights, strict=False):
+        total += value * weight
+    return total
 
 
 def word_spans(reading: Reading) -> list[tuple[int, int]]:
@@ -323,13 +386,14 @@ def word_spans(reading: Reading) -> list[tuple[int, int]]:
 
 # --- the file of weights ---------------------------------------------------------------------------
 
-_HEAD = struct.Struct("<fHHI")  # Unit, inputs, width of the layer, entries of the table.
+_HEAD = struct.Struct("<ffHI")  # Unit, loud, inputs, entries of the table.
+_LAYER = struct.Struct(f"<{INPUTS}e{2 * _DENSE + 1}f")
 _MOST_BYTES = 1 << 20
 _FAR = 255  # A gap of this or more is written as that many, and the rest.
 
 
 def encode(channels: Sequence[Channel]) -> bytes:
-    """The table as the gaps between its entries and the entries, the layer in half precision, deflated."""
+    """The table as gaps and entries, the layers with weights in half precision, deflated."""
     data = []
     for channel in channels:
         gaps, entries = bytearray(), array("b")
@@ -340,12 +404,9 @@ def encode(channels: Sequence[Channel]) -> bytes:
                 gaps += bytes([_FAR] * far + [near])
                 entries.append(entry)
                 last = place
-        data.append(_HEAD.pack(channel.unit, len(channel.rows), len(channel.bias), len(entries)))
-        data += [bytes(gaps), entries.tobytes()]
-        weights = [weight for row in channel.rows for weight in row]
-        data.append(struct.pack(f"<{len(weights)}e", *weights))
-        numbers = [*channel.low, *channel.high, *channel.bias, *channel.out, channel.out_bias]
-        data.append(struct.pack(f"<{len(numbers)}f", *numbers))
+        data += [_HEAD.pack(channel.unit, channel.loud, INPUTS, len(entries)), bytes(gaps), entries.tobytes()]
+        for layer in (channel.whole, channel.stretch):
+            data.append(_LAYER.pack(*layer.weights, *layer.low, *layer.high, layer.bias))
     return MAGIC + deflate(b"".join(data), 9)
 
 
@@ -358,18 +419,17 @@ def decode(data: bytes) -> tuple[Channel, ...]:
         channels = []
         at = 0
         for _ in CHANNELS:
-            unit, size, width, count = _HEAD.unpack_from(data, at)
+            unit, loud, size, count = _HEAD.unpack_from(data, at)
             if size != INPUTS:
                 raise ConfigError(f"the threat weights are for {size} inputs, not {INPUTS}: train them again")
             table, at = _table(data, at + _HEAD.size, count)
-            weights = struct.unpack_from(f"<{size * width}e", data, at)
-            at += size * width * 2
-            numbers = struct.unpack_from(f"<{2 * size + 2 * width + 1}f", data, at)
-            at += len(numbers) * 4
-            rows = [weights[row * width : (row + 1) * width] for row in range(size)]
-            low, high = numbers[:size], numbers[size : size * 2]
-            bias, out = numbers[size * 2 : size * 2 + width], numbers[size * 2 + width : -1]
-            channels.append(Channel(table, unit, low, high, rows, bias, out, numbers[-1]))
+            layers = []
+            for _ in range(2):
+                numbers = _LAYER.unpack_from(data, at)
+                at += _LAYER.size
+                low, high = numbers[INPUTS : INPUTS + _DENSE], numbers[INPUTS + _DENSE : -1]
+                layers.append(Layer(low, high, numbers[:INPUTS], numbers[-1]))
+            channels.append(Channel(table, unit, layers[0], layers[1], loud))
     except (struct.error, ZlibError, IndexError):
         raise ConfigError("the threat weights are cut off") from None
     return tuple(channels)

@@ -121,11 +121,21 @@ def word_pattern(folded: str) -> re.Pattern[str]:
 
 def words(folded: str) -> list[str]:
     """What `word_pattern` finds; for ASCII without a step per character."""
-    if not folded.isascii():
-        return _ANY_WORD.findall(folded)
+    return _spaced(folded).split() if folded.isascii() else _ANY_WORD.findall(folded)
+
+
+def word_span(folded: str, start: int, end: int) -> tuple[int, int]:
+    """Where the words `start` to `end` of an ASCII text stand, with the marks behind; no step per word."""
+    rest = _spaced(folded).split(None, start)[-1]
+    after = rest.split(None, end - start)[end - start :]
+    return len(folded) - len(rest), len(folded) - sum(map(len, after))
+
+
+def _spaced(folded: str) -> str:
+    """Spaces for what is no word, each character in its place."""
     if "'" in folded:
         folded = _APOSTROPHE.sub("\0", folded)
-    return folded.translate(_SPACED).split()
+    return folded.translate(_SPACED)
 
 
 # --- other readings --------------------------------------------------------------------------------
@@ -146,21 +156,21 @@ _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s:,]{0,2}){8,}")
 _BINARY = re.compile(r"(?:[01]{8}[\s,]{0,2}){4,}")
 _DECIMAL = re.compile(r"(?:[1-9][0-9]{1,2}[\s,;]{1,2}){7,}[0-9]{2,3}\b")
 _PERCENT = re.compile(r"(?:[^\s%]{0,8}%[0-9A-Fa-f]{2}){4,}[^\s%]{0,40}")
-_ESCAPE = re.compile(r"(?:[^\s\\]{0,8}\\(?:u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})){4,}[^\s\\]{0,40}")
-_ONE_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
+_ESCAPES = re.compile(
+    r"(?:\\{1,4}u[0-9A-Fa-f]{4})+|(?:\\{1,4}x[0-9A-Fa-f]{2})+"
+)  # JSON in JSON doubles them.
+_BESIDE = 200  # Characters left and right of what is escaped: four signs in source code are no message.
 _ENTITY = re.compile(
     r"(?:[^\s&]{0,8}&(?:#[0-9]{2,7}|#x[0-9A-Fa-f]{1,6}|[a-z]{2,8});[ ]{0,2}){4,}[^\s&]{0,40}"
 )
 _MORSE = re.compile(r"(?:[.-]{1,5}[ /|]{1,3}){7,}[.-]{1,5}")
 _TOKEN = re.compile(r"[\w@$!|]+")
+# Any character and what separates it from the next, again and again: i-g-n-o-r-e, i g n o r e, i, g, n, o. In
+# scripts with vowel signs each sign stands alone, and where all is separated so are the spaces and the stops.
+# Where a word ends two spaces may follow, or a short word without a mark.
 _SPELLED = re.compile(
-    r"(?<![^\W_])[^\W_](?:(?:[ \t]{1,3}|[-_.*~+|/,][ ]?)[^\W_](?![^\W_])){3,}(?:[ \t]{2,})?"
-    r"(?:[^\W_](?:(?:[ \t]|[-_.*~+|/,])[^\W_](?![^\W_]))*(?:[ \t]{1,4}|(?=\W|$)))*"
+    r"(?<![^\W_])[^\W_]([ ]?[-_.*~+|/,][ ]?|[ \t])(?:.\1){2,}+(?:(?:\S{0,2}\s{1,3}){0,2}.\1)*+\S?", re.DOTALL
 )
-_GAP = re.compile(r"(?<=\S)([-_.*~+|/,]) \1(?=\S)")  # i-t- -i-s
-_MARKED = re.compile(r"(?<![^\W_])[^\W_][-_.*~+|/,][^\W_][-_.*~+|/,]")
-_SEPARATED = re.compile(r"(?<=[^\W_])[-_.*~+|/,](?=[^\W_](?![^\W_]))")
-_SINGLY = re.compile(r"(?<=\S)[ \t](?=\S(?:\s|$))")
 _ASSIGNED = re.compile(r"[=:]\s{0,3}(?:\"([^\"\n]{1,200})\"|'([^'\n]{1,200})')")
 _TAGS = re.compile("[\U000e0020-\U000e007e]{4,}")
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
@@ -277,11 +287,23 @@ def _percent(run: str) -> str:
     return _printable(unquote_to_bytes(run.encode("utf-8", "surrogatepass")))
 
 
-def _escaped(run: str) -> str:
-    def character(match: re.Match[str]) -> str:
-        return chr(int(match[1] or match[2], 16))
+def _escaped(text: str) -> Iterator[View]:
+    """What is escaped, as it reads where it stands: a word, a table of code points, or a whole message."""
+    runs = list(_ESCAPES.finditer(text))
+    if runs:
+        start, end = max(0, runs[0].start() - _BESIDE), min(runs[-1].end() + _BESIDE, len(text))
+        yield View("escapes", start, end, _ESCAPES.sub(_unescape, text[start:end]))
 
-    return _ONE_ESCAPE.sub(character, run).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+def _unescape(run: re.Match[str]) -> str:
+    codes = run[0].replace("\\", "")
+    if codes[0] == "u":
+        return bytes.fromhex(codes.replace("u", "")).decode("utf-16-be", "replace")
+    data = bytes.fromhex(codes.replace("x", ""))
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _morse(run: str) -> str:
@@ -291,10 +313,9 @@ def _morse(run: str) -> str:
     )
 
 
-def _spelled(run: str) -> str:
-    """Letters joined to words: the wider gap is the one between words."""
-    joined = _GAP.sub(" ", run)
-    joined = _SEPARATED.sub("", joined) if _MARKED.search(joined) else _SINGLY.sub("", joined)
+def _spelled(run: str, separator: str) -> str:
+    """Letters joined to words: every other character is the separator, also before a space or a stop."""
+    joined = re.sub(f"(.){re.escape(separator)}", r"\1", run, flags=re.DOTALL).lower()
     return _LONG.sub(lambda match: _KNOWN.sub(r" \g<0> ", match[0]), joined)
 
 
@@ -337,7 +358,7 @@ def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
     if text.count("%") >= 4:
         yield from _runs("percent", _PERCENT, _percent, text)
     if text.count("\\u") + text.count("\\x") >= 4:
-        yield from _runs("escapes", _ESCAPE, _escaped, text)
+        yield from _escaped(text)
     if text.count("&#") >= 4 or text.count("&") >= 12:
         yield from _runs("entities", _ENTITY, html.unescape, text)
     if text.count(".") + text.count("-") > len(text) // 3:
@@ -350,12 +371,8 @@ def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
 def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) -> Iterator[View]:
     """Readings of the letters themselves: spelled out, as digits, rotated, mirrored, from the end, joined."""
     plain = folded.text
-    if b"\x01\x01\x01\x01" in lengths and (runs := [match.span() for match in _SPELLED.finditer(plain)]):
-        whole = (runs[0][0], runs[-1][1])
-        if 2 * sum(end - start for start, end in runs) >= whole[1] - whole[0]:
-            runs = [whole]  # What stands between them is one letter, or a mark.
-        for (start, end), span in zip(runs, folded.spans(runs), strict=True):
-            yield View("spelled", *span, _spelled(plain[start:end]))
+    if b"\x01\x01\x01\x01" in lengths:
+        yield from _spelled_out(text, folded)
     seen = frozenset(found)
     marked = [word for word in seen if not word.isalpha()]
     mixed = [word for word in marked if word.isalnum() and not (word.isnumeric() or word[:-2].isalpha())]
@@ -377,6 +394,25 @@ def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) 
         parts = [(match, match[1] or match[2]) for match in _ASSIGNED.finditer(text)]
         if 1 < len(parts) < 12:
             yield View("joined", parts[0][0].start(), parts[-1][0].end(), "".join(part for _, part in parts))
+
+
+def _spelled_out(text: str, folded: Folded) -> Iterator[View]:
+    """As written, since folding drops accents that were separated from their letters; else as folded."""
+    written = _spelled_runs(text)
+    runs = written or _spelled_runs(folded.text)
+    if not runs:
+        return
+    spans = [run.span() for run in runs]
+    if 2 * sum(end - start for start, end in spans) >= spans[-1][1] - spans[0][0]:
+        spans = [(spans[0][0], spans[-1][1])]  # What stands between them is one letter, or a mark.
+    whole, places = (text, spans) if written else (folded.text, folded.spans(spans))
+    for (start, end), place, run in zip(spans, places, runs, strict=False):
+        yield View("spelled", *place, _spelled(whole[start:end], run[1]))
+
+
+def _spelled_runs(text: str) -> list[re.Match[str]]:
+    """Of four letters at least: U.S.A. is a name."""
+    return [run for run in _SPELLED.finditer(text) if len(run[0]) >= 4 + 3 * len(run[1])]
 
 
 def _invisible(text: str) -> Iterator[View]:

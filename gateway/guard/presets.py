@@ -26,8 +26,8 @@ _LEVELS: dict[Level, Table] = {
         "answer": _OTHER_PEOPLE,
         "threats": {
             "user": {"flag": 0.5, "block": 0.95},
-            "tool": {"flag": 0.7, "block": 0.965},
-            "document": {"flag": 0.7, "block": 0.965},
+            "tool": {"flag": 0.7, "block": 0.95},
+            "document": {"flag": 0.7, "block": 0.95},
             "rules": {"hidden.tags": "block", "hidden.selectors": "block"},
         },
     },
@@ -45,7 +45,7 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     "default": {},
     # Strangers write to it, and it acts for a firm: its answers say nothing of other people.
     "support_bot": {
-        "all": {"answer": _OTHER_PEOPLE, "threats": {"user": {"block": 0.97}}},
+        "all": {"answer": _OTHER_PEOPLE, "threats": {"user": {"block": 0.96}}},
         "strict": {
             "request": {"payment": "block"},
             "threats": {"user": {"block": 0.93}},
@@ -64,15 +64,15 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     },
     # What it reads was written by others: documents and tool results are where the attacks come from.
     "rag_system": {
-        "all": {"threats": {"tool": {"block": 0.975}, "document": {"block": 0.975}}},
+        "all": {"threats": {"tool": {"block": 0.96}, "document": {"block": 0.96}}},
         "strict": {
             "threats": {
-                "tool": {"block": 0.95},
-                "document": {"block": 0.95},
+                "tool": {"block": 0.93},
+                "document": {"block": 0.93},
                 "rules": {"hidden.*": "block", "exfiltration.image": "block"},
             }
         },
-        "permissive": {"threats": {"tool": {"block": 0.985}, "document": {"block": 0.985}}},
+        "permissive": {"threats": {"tool": {"block": 0.97}, "document": {"block": 0.97}}},
     },
     # Tables of people: nothing that identifies one goes out, or comes back.
     "data_analysis": {

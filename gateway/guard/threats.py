@@ -41,9 +41,9 @@ class Thresholds(Struct, frozen=True):
 # Fixed on development data (docs/threats.md says how); a policy may hand in others.
 THRESHOLDS: Mapping[Source, Thresholds] = {
     "system": Thresholds(flag=0.985, block=NEVER),
-    "user": Thresholds(flag=0.7, block=0.985),
-    "tool": Thresholds(flag=0.85, block=0.985),
-    "document": Thresholds(flag=0.85, block=0.985),
+    "user": Thresholds(flag=0.85, block=0.97),
+    "tool": Thresholds(flag=0.8, block=0.97),
+    "document": Thresholds(flag=0.8, block=0.97),
 }
 
 

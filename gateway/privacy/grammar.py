@@ -46,6 +46,7 @@ _KEYED = "k[a-z2-7]{6}"
 _ANY_LABEL = "[A-Z]{1,32}(?:{joint}[A-Z]{1,32}){0,4}"
 _AS_ISSUED = regex.compile("[A-Z]+(?:_[A-Z]+)*").fullmatch
 _NOT_A_LETTER = regex.compile(r"[^A-Z]+")
+_ENCODED_JOINT = regex.compile(r"%5F|%20|&#95;|&lowbar;|\\u005F", regex.IGNORECASE)
 # Openings are matched with their case: the gate has no flag.
 _OPENINGS: tuple[tuple[str, ...], ...] = (
     (r"\[",),
@@ -129,7 +130,7 @@ def identity(found: regex.Match[str]) -> tuple[str, str]:
 
 def _undo(label: str) -> str:
     """The label with what an encoded form joins its words by made one underscore."""
-    return regex.sub(r"(?i)%5F|%20|&#95;|&lowbar;|\\u005F", "_", label).upper()
+    return _ENCODED_JOINT.sub("_", label).upper()
 
 
 def written_like(found: regex.Match[str], value: str) -> str:

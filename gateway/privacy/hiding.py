@@ -20,6 +20,7 @@ from gateway.privacy.rules import Rules
 from gateway.privacy.scanner import Edit, Scan, TextRun
 from gateway.privacy.search import Span
 from gateway.privacy.sentences import page, pieces
+from gateway.privacy.whole import edits_of_whole
 
 _ESCAPE_OR_QUOTE = regex.compile(r'[\\"]').search
 # Stands for what is changed already.
@@ -111,6 +112,12 @@ def run_for(scan: Scan, nature: Nature, context: str) -> TextRun | JsonRun | Sni
 
 def edits_of(scan: Scan, text: str, nature: Nature, context: str) -> list[Edit]:
     """What a run changes in a whole text."""
+    if scan.blocked is not None:
+        return []
+    if nature in ("text", "signed"):
+        edits = edits_of_whole(scan, scan.plan.signed if nature == "signed" else scan.plan, text, context)
+        if edits is not None:
+            return edits
     run = run_for(scan, nature, context)
     run.feed(text)
     run.flush()

@@ -58,6 +58,7 @@ class Plan:
     """
 
     __slots__ = (
+        "acting",
         "blocked",
         "by_shape",
         "cues",
@@ -68,6 +69,7 @@ class Plan:
         "maybe_placeholder",
         "opens",
         "placeholder",
+        "placeholders",
         "scripts",
         "signed",
         "starts",
@@ -82,14 +84,17 @@ class Plan:
         actions: Mapping[str, Action] = MappingProxyType({}),
     ) -> None:
         rules = tuple(rules)
-        acting = [rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")]
+        self.acting = acting = tuple(
+            rule for rule in rules if actions.get(rule.entity.name, "redact") in ("redact", "block")
+        )
         self.blocked = frozenset(name for name, action in actions.items() if action == "block")
-        self.by_shape, self.cues, self.scripts = _told_apart(tuple(acting))
+        self.by_shape, self.cues, self.scripts = _told_apart(acting)
         openings = _openings_of(rule for rule in acting if not rule.waits)
         self.waiting = bool(self.cues or self.scripts)
         self.left = 2 * LEFT_CONTEXT
         self.placeholder: Search | None = None
         self.maybe_placeholder: Search | None = None
+        self.placeholders: Callable[[str, int], Iterator[Any]] | None = None
         self.opens = _NOTHING
         self.whole_words = False
         starts = _starts(openings)
@@ -107,7 +112,8 @@ class Plan:
             before = f"(?<!{grammar.before})" if grammar.before else ""
             after = f"(?!{grammar.after})" if grammar.after else ""
             flags = regex.IGNORECASE if grammar.ignore_case else 0
-            self.placeholder = regex.compile(f"{before}(?:{grammar.core}){after}", flags).match
+            whole = regex.compile(f"{before}(?:{grammar.core}){after}", flags)
+            self.placeholder, self.placeholders = whole.match, whole.finditer
             self.maybe_placeholder = regex.compile(f"{before}(?:{grammar.core})", flags).fullmatch
             self.opens = re.compile(f"[{first_characters(opening for _, opening in own)}]").match
             self.left = URL_REACH
@@ -119,6 +125,11 @@ class Plan:
             self.flagged = _only_seen(flagged)
             self.flagged_reach = max(rule.longest for rule in flagged) + 1
             self.left = max(self.left, self.flagged_reach + 2 * FLAG_STRIDE + 2 * LEFT_CONTEXT)
+
+    @property
+    def is_idle(self) -> bool:
+        """Is there nothing to look for?"""
+        return not self.acting and self.flagged is None and self.placeholder is None
 
 
 @lru_cache(maxsize=64)

@@ -24,11 +24,11 @@ from gateway.errors import PolicyViolation
 from gateway.privacy import formats
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import Entity
-from gateway.privacy.findings import find_all_in_steps
 from gateway.privacy.hiding import apart, edits_of, hiding, noted, read, run_for
 from gateway.privacy.model import ActionOf, Known, joined, masked
 from gateway.privacy.model_run import ModelRun
 from gateway.privacy.plan import Action
+from gateway.privacy.remembered import Remembered, Scanned, scan_text_in_steps
 from gateway.privacy.scanner import Scan, Span, apply, plan_for
 from gateway.privacy.sentences import page, pieces
 from gateway.privacy.vault import Vault
@@ -56,6 +56,8 @@ class Findings(Counter[tuple[str, Action]]):
 
     `places` are those of the first so many that were hidden.
     """
+
+    __slots__ = ("places",)
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,22 +90,16 @@ def counted(found: Findings) -> dict[str, int]:
     return counts
 
 
-class Scanned(NamedTuple):
-    """What the rules find in a text: what acts, and what is only flagged."""
-
-    acting: list[Span]
-    flagged: list[Span]
-
-
 class Ahead(NamedTuple):
     """What is known of a request's texts before it is redacted.
 
     `read` is what a model found in every page of every value, None without one. `scanned` is what rules found
-    in the long texts, by left context and text.
+    in the long texts, by left context and text, `remembered` what they found in texts of other requests.
     """
 
     read: Known | None = None
     scanned: Mapping[tuple[str, str], Scanned] = MappingProxyType({})
+    remembered: Remembered | None = None
 
 
 NOTHING_AHEAD = Ahead()
@@ -123,10 +119,13 @@ def redact_request(
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
     policy = in_requests() if policy is None else policy
+    hosts: set[str] = set()
     for _, text in strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
-            vault.hosts.update(host.lower() for host in _HOST.findall(text))
+            hosts.update(host.lower() for host in _HOST.findall(text))
+    if hosts:
+        vault.hosts |= hosts
     if vault.format != "synthetic":
         return _redact(body, classify, vault, names, policy, ahead)
     original = copy.deepcopy(body)
@@ -192,7 +191,11 @@ def _redact(
         nonlocal here, stand_ins
         here = path
         stand_ins = text not in spoilt
-        known = ahead.scanned.get((context, text)) if nature == "text" else None
+        known = None
+        if nature == "text":
+            known = ahead.scanned.get((context, text))
+            if known is None and ahead.remembered is not None:
+                known = ahead.remembered.scanned(text, context)
         acting = [span for span in by_model if policy.of(span.entity) in ("redact", "block")]
         edits = hiding(scan, policy.acting, text, nature, context, known and known.acting, acting)
         flagged: list[Span] = []
@@ -244,6 +247,8 @@ def restore_body(body: Any, classify: Classify, scan: Scan, names: AbstractSet[s
     `names` are keys that need no look, because the dialect gave them: half of an answer's strings.
     Raises PolicyViolation for what the policy blocks.
     """
+    if scan.plan.is_idle:
+        return
     made = scan.made
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
@@ -318,13 +323,14 @@ def pages_of(body: Any, classify: Classify, policy: Actions | None) -> Iterator[
 
 
 def scan_in_steps(
-    body: Any, classify: Classify, policy: Actions, longest: int
+    body: Any, classify: Classify, policy: Actions, longest: int, remembered: Remembered | None = None
 ) -> Generator[object, None, dict[tuple[str, str], Scanned]]:
     """What the rules find in the texts that are longer, a stretch at a time."""
     scanned: dict[tuple[str, str], Scanned] = {}
     for text, nature, context in texts_of(body, classify):
         if nature == "text" and len(text) > longest and (context, text) not in scanned:
-            acting = yield from find_all_in_steps(text, policy.acting, context)
-            flagged = (yield from find_all_in_steps(text, policy.flagged, context)) if policy.flagged else []
-            scanned[context, text] = Scanned(acting, flagged)
+            if remembered is not None:
+                scanned[context, text] = yield from remembered.scanned_in_steps(text, context)
+            else:
+                scanned[context, text] = yield from scan_text_in_steps(text, context, policy)
     return scanned

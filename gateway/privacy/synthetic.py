@@ -73,6 +73,10 @@ class StandIns:
             known = self._given[entity.name, value] = made
         return known
 
+    def seal(self) -> None:
+        """Nothing is hidden any more: the request's words are let go of."""
+        del self._given, self._names, self._next, self._parts, self._reserved
+
     def reveal(self, text: str) -> str | None:
         return self._values.get(text)
 

@@ -33,19 +33,20 @@ __all__ = ["Format", "Grammar", "Vault"]
 # must be known. (`regex` 2026.11 takes `[^\s\S]` for every character.)
 _NO_CHARACTER = r"[^\x00-\U0010ffff]"
 
+_NO_HOSTS: frozenset[str] = frozenset()
+
 
 class Vault:
     """What was hidden in one request.
 
     `reserve` takes every raw text of the request first; `hide` then says what to write instead of a value;
     `reveal` gives values back, None for what was never issued. `key` is needed for hashes, `stable_key` asks
-    for ids that outlive the request; both belong to one tenant.
+    for ids that outlive the request; both belong to one tenant. `seal` when all is hidden.
     """
 
     __slots__ = (
         "_given",
         "_key",
-        "_labels",
         "_next",
         "_reserved",
         "_stable_key",
@@ -63,13 +64,12 @@ class Vault:
                 "the hash format needs a key: without one, values can be found by trying them out"
             )
         self.format = format
-        self.hosts: set[str] = set()
+        self.hosts: frozenset[str] = _NO_HOSTS
         self._key = key
         self._stable_key = stable_key
         self._stand_ins = StandIns() if format == "synthetic" else None
         self._given: dict[tuple[str, str], str] = {}
         self._values: dict[tuple[str, str], str] = {}
-        self._labels: set[str] = set()
         self._reserved: set[tuple[str, str]] = set()
         self._next: dict[str, int] = {}
 
@@ -116,12 +116,22 @@ class Vault:
             number = self._keyed_id(label, value) if self._stable_key is not None else self._number(label)
             placeholder = self._given[label, value] = f"[{label}_{number}]"
             self._values[label, number] = value
-            self._labels.add(label)
         return placeholder
+
+    def seal(self) -> None:
+        """The request is made safe: what only hiding takes, its own words among that, is let go of.
+
+        From here on there is only the way back: a reversible format has nothing to issue from.
+        """
+        if self.reversible:
+            del self._given, self._next, self._reserved
+        if self._stand_ins is not None:
+            self._stand_ins.seal()
 
     def grammar(self) -> Grammar | None:
         """What to look for in the answer; None if nothing can be given back."""
-        tokens = placeholders(frozenset(self._labels), self._stable_key is not None) if self._labels else None
+        labels = frozenset(label for label, _ in self._values)
+        tokens = placeholders(labels, self._stable_key is not None) if labels else None
         if not self._stand_ins:
             return tokens
         core, openings = self._stand_ins.core(), self._stand_ins.openings()
@@ -134,7 +144,7 @@ class Vault:
         """The value for a match of the grammar, encoded as the match is; None if it was never issued."""
         if self._stand_ins is not None and (value := self._stand_ins.reveal(found[0])) is not None:
             return value
-        if not self._labels or found["label"] is None:
+        if not self._values or found["label"] is None:
             return None
         value = self._values.get(identity(found))
         return None if value is None else written_like(found, value)

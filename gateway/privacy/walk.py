@@ -55,18 +55,20 @@ def walk(
         key = path[-1] if path else ""
         return change(node, path, nature, f"{key}: " if isinstance(key, str) else "")
     if isinstance(node, dict):
-        renamed = False
-        items: dict[str, Any] = {}
+        keys: list[str] = []
         for key, value in node.items():
-            value = walk(value, classify, (*path, key), change, rename)
-            written = rename(key, path)
-            while written in items:  # one-way formats may write two keys alike
-                written += "'"
-            renamed |= written != key
-            items[written] = value
-        if renamed:  # order matters to prompt caches and to people, so it is all built anew
+            made = walk(value, classify, (*path, key), change, rename)
+            if made is not value:
+                node[key] = made
+            keys.append(rename(key, path))
+        if keys != [*node]:  # order matters to prompt caches and to people, so it is all built anew
+            items: dict[str, Any] = {}
+            for key, value in zip(keys, node.values(), strict=True):
+                while key in items:  # one-way formats may write two keys alike
+                    key += "'"
+                items[key] = value
             node.clear()
-        node.update(items)
+            node.update(items)
     elif isinstance(node, list):
         for index, item in enumerate(node):
             node[index] = walk(item, classify, (*path, index), change, rename)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -132,6 +133,7 @@ def named(name: str) -> Row | None:
     return _BY_NAME.get(name)
 
 
+@lru_cache(maxsize=1024)
 def row(name: str, base_url: str) -> Row:
     """What is known of the provider at this URL, else of that name, else of any."""
     place = urlsplit(base_url).netloc.lower()

@@ -19,10 +19,11 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.access import budget as budgets
 from gateway.access.account import Admitted, Ask, Denied, Left, Reservation, has_budget
-from gateway.access.budget import NANO, Spent
+from gateway.access.budget import NANO, Budget, Spent
 from gateway.access.keys import Caller, Key, Keyring, StoredKey, UnknownKey, identify
 from gateway.access.limits import Limits
 from gateway.access.prices import Price, cost_nano_usd, price_of
@@ -147,28 +148,18 @@ class Admission:
     # --- admit --------------------------------------------------------------------------------------------
 
     async def admit(
-        self,
-        call: Call,
-        key: Key | None,
-        body: dict[str, Any],
-        classify: Classify,
-        model: str,
-        *,
-        free: bool = False,
+        self, call: Call, key: Key | None, body: dict[str, Any], classify: Classify, model: str
     ) -> None:
         """Reserve what the request may cost. `model` is its name at `call.provider`.
-
-        One that is `free` is a request only, and costs neither tokens nor money.
 
         Raises RateLimited and BudgetExhausted; PermissionDenied for a model without a price if the key's
         budget is in money.
         """
         if key is None or not is_limited(key):
             return
-        now_ms = _now_ms()
-        prompt, output = (0, 0) if free else (prompt_tokens(body, classify), most_output(body))
+        prompt, output = prompt_tokens(body, classify), most_output(body)
         price = self._prices(call.provider or "", model)
-        if price is None and key.budget.usd is not None and not free:
+        if price is None and key.budget.usd is not None:
             raise PermissionDenied(
                 "the price of that model is not known, and this key's budget is in US dollars: the gateway's "
                 "configuration needs a [[prices]] table for it",
@@ -176,23 +167,31 @@ class Admission:
                 code="model_price_unknown",
             )
         cost = cost_nano_usd(price, prompt, output) if price else 0
-        ask = Ask(
-            key.name,
-            self.store.worker,
-            key.limits,
-            key.budget,
-            Spent(cost, prompt + output),
-            budgets.period_of(key.budget.per, now_ms),
-        )
+        ask = self._ask(key, key.limits, key.budget, Spent(cost, prompt + output))
+        call.granted = Granted(await self._reserve(call, ask), prompt, price, free=False)
+
+    async def admit_free(self, call: Call, key: Key | None) -> None:
+        """Count a request that no model answers: it costs neither tokens nor money. Raises RateLimited."""
+        if key is None or (limits := replace(key.limits, tokens_per_minute=None)) == _UNLIMITED:
+            return
+        ask = self._ask(key, limits, Budget(), Spent())
+        call.granted = Granted(await self._reserve(call, ask), 0, None, free=True)
+
+    def _ask(self, key: Key, limits: Limits, budget: Budget, estimate: Spent) -> Ask:
+        period = budgets.period_of(budget.per, _now_ms())
+        return Ask(key.name, self.store.worker, limits, budget, estimate, period)
+
+    async def _reserve(self, call: Call, ask: Ask) -> Reservation:
+        now_ms = _now_ms()
         outcome = await self.store.admit(ask, now_ms)
         if isinstance(outcome, Denied) and outcome.what == "concurrent":
             await asyncio.sleep(_LOOK_AGAIN_S)
             outcome = await self.store.admit(ask, _now_ms())
         if isinstance(outcome, Denied):
-            call.limits = _denied_headers(outcome, key.limits)
+            call.limits = _denied_headers(outcome, ask.limits)
             raise _refusal(outcome, ask, now_ms)
-        call.granted = Granted(outcome.reservation, prompt, price, free)
         call.limits = _headers(outcome)
+        return outcome.reservation
 
     # --- settle -------------------------------------------------------------------------------------------
 

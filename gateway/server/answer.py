@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -12,7 +13,6 @@ from aiohttp import web
 from msgspec import Struct
 
 from gateway.chat import Event, Lane, Text
-from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.dialects.registry import DIALECTS
 from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderGarbage, SluiceError
@@ -22,7 +22,9 @@ from gateway.privacy.scanner import Scan
 from gateway.server import headers, metrics, telemetry
 from gateway.server.attempts import Attempts
 from gateway.server.call import Call, Exchange, Gateway
+from gateway.server.capacity import PLACE
 from gateway.server.checks import AnswerChecks
+from gateway.server.listener import let_go_of_head
 from gateway.server.lookup import Lookup
 from gateway.server.outgoing import Outgoing
 from gateway.server.reading import AnswerReader, read_to_end, restore_whole
@@ -36,11 +38,14 @@ _OVERLOADED = 529  # Anthropic's own; other SDKs know 503
 
 
 class Answering(Struct):
-    """What one answer needs: both dialects, the request and its candidates, and what to do with texts."""
+    """What one answer needs: both dialects, the candidates, and what to do with texts.
+
+    The request itself is only in the hands of `attempts`, for as long as somebody may be asked.
+    """
 
     gateway: Gateway
     call: Call
-    chat: ChatRequest
+    json_output: bool
     client: Dialect
     attempts: Attempts
     lookup: Lookup
@@ -56,6 +61,10 @@ class Answering(Struct):
         return self.asked or self.client
 
     @property
+    def keepalive_s(self) -> float:
+        return self.gateway.config.server.keepalive_after_s
+
+    @property
     def is_same(self) -> bool:
         return self.provider.name == self.client.name
 
@@ -65,7 +74,7 @@ class Answering(Struct):
 
 async def respond(answering: Answering) -> web.Response:
     """Wait for the whole answer, and give it to the client."""
-    call, scan, chat, lookup = answering.call, answering.scan, answering.chat, answering.lookup
+    call, scan, lookup = answering.call, answering.scan, answering.lookup
     if lookup.found is not None:
         answering.asked = DIALECTS[lookup.found.dialect]
         answer = _Whole(lookup.found.body, load(lookup.found.body), [])
@@ -76,7 +85,7 @@ async def respond(answering: Answering) -> web.Response:
     body = answer.body
     texts = _texts_of(answering, body)
     if answering.is_same:
-        classify = answering.provider.classifier(chat.json_output)
+        classify = answering.provider.classifier(answering.json_output)
         if answering.reader is None:
             restore_body(body, classify, scan, answering.provider.field_names)
         else:
@@ -146,7 +155,7 @@ async def _judge(answering: Answering, texts: Mapping[Lane, Sequence[str]], body
 
 async def _told(answering: Answering, said: Sequence[Event]) -> list[Event]:
     """The events of a whole answer, made safe and whole for a client of another dialect."""
-    json_output, reader = answering.chat.json_output, answering.reader
+    json_output, reader = answering.json_output, answering.reader
     if reader is None:
         return whole(said, answering.scan, answering.provider, json_output)
     stream, heard = listened(answering.scan, answering.provider, json_output, reader.action)
@@ -206,11 +215,10 @@ def _restored(answering: Answering, error: SluiceError) -> SluiceError:
 async def stream_answer(request: web.Request, answering: Answering) -> web.StreamResponse:
     """Pass the answer on as it comes."""
     call, reader, checks = answering.call, answering.reader, answering.checks
-    keepalive_s = answering.gateway.config.server.keepalive_after_s
-    loop, stream = asyncio.get_running_loop(), _stream(answering)
+    loop = asyncio.get_running_loop()
     is_attended = reader is not None or (checks is not None and checks.hold != "nothing")
-    attended = AttendedRelay(stream, loop, reader, checks) if is_attended else None
-    relay = attended or Relay(stream, loop)
+    attended = AttendedRelay(_stream(answering), loop, reader, checks) if is_attended else None
+    relay = attended or Relay(_stream(answering), loop)
     response = web.StreamResponse(
         headers={
             "content-type": _stream_type(answering),
@@ -220,30 +228,15 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
     )
     exchanges: list[Exchange] = []
     metrics.STREAMS.inc()
-    opening = asyncio.ensure_future(answering.attempts.answered(partial(_open, answering, relay, exchanges)))
     try:
-        done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
-        if not done:
-            # From here on a failure can only be an event: the status has gone.
-            answering.attempts.committed = relay.stream.opened = True
-            await response.prepare(request)
-            while not done:
-                await response.write(relay.stream.keepalive)
-                done, _ = await asyncio.wait({opening}, timeout=keepalive_s)
-        try:
-            exchange = opening.result()
-        except SluiceError as error:
-            if not response.prepared:
-                raise
-            relay.begin(_stream(answering))  # the last one may have ended without a word
-            relay.stream.opened = True
-            await response.write(relay.stream.fail(error))
-        else:
+        exchange = await _opened(request, response, answering, relay, exchanges)
+        if exchange is not None:
             call.first_byte_s = perf_counter() - call.started_at
             if not response.prepared:
                 await response.prepare(request)
             relay.attach(request, response, exchange)
-            await relay.finished(request, keepalive_s)
+            _let_go(request, response)
+            await relay.finished(request, answering.keepalive_s)
         await response.write_eof()
         return response
     except Exception as bug:
@@ -257,10 +250,9 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         return response
     finally:
         metrics.STREAMS.dec()
-        opening.cancel()
         relay.close()
-        for exchange in exchanges:
-            exchange.close()
+        for each in exchanges:
+            each.close()
         stream = relay.stream
         call.usage, call.frames, call.held = stream.usage, stream.frames, stream.outbox.held
         call.held_characters, call.timing = stream.held_characters, relay.timing
@@ -271,7 +263,63 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
             checks.watch(stream.texts)
         if stream.error is not None:
             call.failed(stream.error)
+            stream.error.forget_frames()
         answering.attempts.close(stream.error)
+
+
+async def _opened(
+    request: web.Request,
+    response: web.StreamResponse,
+    answering: Answering,
+    relay: Relay,
+    exchanges: list[Exchange],
+) -> Exchange | None:
+    """The exchange that answers. None if all failed after the status had gone: then the client was told."""
+
+    async def keep_alive() -> None:
+        # From here on a failure can only be an event: the status has gone.
+        answering.attempts.committed = relay.stream.opened = True
+        with suppress(OSError):  # the client has gone, which cancels the request
+            await response.prepare(request)
+            while True:
+                await response.write(relay.stream.keepalive)
+                await asyncio.sleep(answering.keepalive_s)
+
+    def begin() -> None:
+        keeping.append(asyncio.ensure_future(keep_alive()))
+
+    keeping: list[asyncio.Future[None]] = []
+    # Whoever asks is this task, not one beside it: under load each switch between tasks is a turn behind
+    # everything that the loop has to do meanwhile.
+    timer = asyncio.get_running_loop().call_later(answering.keepalive_s, begin)
+    try:
+        return await answering.attempts.answered(partial(_open, answering, relay, exchanges))
+    except SluiceError as error:
+        await _end(timer, keeping)
+        if not response.prepared:
+            raise
+        relay.begin(_stream(answering))  # the last one may have ended without a word
+        relay.stream.opened = True
+        await response.write(relay.stream.fail(error))
+        return None
+    finally:
+        await _end(timer, keeping)
+
+
+async def _end(timer: asyncio.TimerHandle, tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Nothing of it runs any more when this returns."""
+    timer.cancel()
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def _let_go(request: web.Request, response: web.StreamResponse) -> None:
+    """The answer has begun, and may take long: what the request held until now is not to wait with it."""
+    request[PLACE].let_go_of_body()
+    let_go_of_head(request)
+    response.headers.clear()  # they are out
 
 
 def _stream(answering: Answering) -> ResponseStream:
@@ -280,7 +328,7 @@ def _stream(answering: Answering) -> ResponseStream:
         answering.provider,
         answering.client,
         answering.head,
-        json_output=answering.chat.json_output,
+        json_output=answering.json_output,
         model=answering.reader and answering.reader.action,
         hold=answering.checks.hold if answering.checks else None,
     )
@@ -318,6 +366,7 @@ async def _begun(answering: Answering, relay: Relay, exchange: Exchange) -> None
     elif content_type != expected:
         raise ProviderGarbage(f"the provider answered with {content_type} instead of {expected}")
     else:
+        head.headers.clear()  # they are read, and this may take long
         exchange.deliver(relay)
     await relay.opening()
 

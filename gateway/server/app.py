@@ -7,6 +7,7 @@ stands in `handler`.
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -77,6 +78,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         response = preflight if (preflight := _preflight(request)) else await handler(request)
     except SluiceError as error:
         response = _failure(request, error)
+        error.forget_frames()
     except web.HTTPException as error:
         response = _failure(request, _as_ours(error))
         if "Allow" in error.headers:
@@ -158,6 +160,7 @@ def _admit(request: web.Request) -> None:
         )
 
 
+@lru_cache(maxsize=64)
 def _hostname(url: str) -> str:
     try:
         return urlsplit(url).hostname or ""

@@ -18,6 +18,7 @@ from typing import TypeVar
 from gateway.access import retry
 from gateway.access.breaker import Breaker
 from gateway.errors import Overloaded, SluiceError
+from gateway.server import metrics
 from gateway.server.aside import aside
 from gateway.server.call import Call
 from gateway.server.outgoing import Outgoing
@@ -48,7 +49,16 @@ class Attempts:
         self._answering: Candidate | None = None
 
     async def answered(self, ask: Callable[[Outgoing], Awaitable[T]]) -> T:
-        """What `ask` returns for the first candidate for whom it returns. Raises the error that says most."""
+        """What `ask` returns for the first candidate for whom it returns. Raises the error that says most.
+
+        Once only: then nobody will be asked any more, and the request is let go of.
+        """
+        try:
+            return await self._answered(ask)
+        finally:
+            del self._prepare, self._tiers
+
+    async def _answered(self, ask: Callable[[Outgoing], Awaitable[T]]) -> T:
         told: SluiceError | None = None
         for tier in self._tiers:
             order = self._standing.balance.order(tier.weights, tier.by, self._loop.time())
@@ -84,11 +94,7 @@ class Attempts:
         """The request is over; `error` is what ended an answer that had begun."""
         if self._answering is not None:
             self._standing.balance.ended(self._answering.target)
-            breaker = self._breaker(self._answering)
-            if error is not None and retry.is_providers_fault(error):
-                breaker.failed(self._loop.time())
-            else:
-                breaker.succeeded()
+            self._noted(self._answering, error)
             self._answering = None
 
     async def _ready(self, candidate: Candidate) -> Outgoing:
@@ -124,17 +130,18 @@ class Attempts:
             answer = await ask(outgoing)
         except BaseException as failure:
             balance.ended(candidate.target)
-            now = self._loop.time()
             if not isinstance(failure, SluiceError):
+                _count(candidate, "left")
                 raise  # whoever asked has gone: nothing is known of the provider
-            if retry.is_providers_fault(failure):
-                breaker.failed(now)
-            else:
-                breaker.succeeded()
+            _count(candidate, "failed")
+            self._noted(candidate, failure)
             if failure.status == 429 and failure.retry_after_s is not None:
-                balance.rest(candidate.target, now + failure.retry_after_s)
-            call.maybe_billed += retry.may_be_billed(failure)
+                balance.rest(candidate.target, self._loop.time() + failure.retry_after_s)
+            if retry.may_be_billed(failure):
+                call.maybe_billed += 1
+                metrics.MAYBE_BILLED.labels(candidate.provider.name).inc()
             raise
+        _count(candidate, "answered")
         now = self._loop.time()
         if breaker.state(now) != "closed":
             breaker.succeeded()  # a try: others need not wait for the end of its answer
@@ -150,10 +157,23 @@ class Attempts:
         left_s = self._began_at + retries.within_s - self._loop.time()
         return retry.wait_s(failures, error.retry_after_s, random.random(), retries.first_wait_s, left_s)
 
+    def _noted(self, candidate: Candidate, error: SluiceError | None) -> None:
+        """Tell the provider's breaker how it went."""
+        breaker = self._breaker(candidate)
+        if error is None or not retry.is_providers_fault(error):
+            breaker.succeeded()
+        elif breaker.failed(self._loop.time()):
+            metrics.BREAKER_OPENINGS.labels(candidate.provider.name).inc()
+
     def _breaker(self, candidate: Candidate) -> Breaker:
         return self._standing.breakers[candidate.provider.name]
 
 
+def _count(candidate: Candidate, outcome: metrics.Outcome) -> None:
+    metrics.PROVIDER_CALLS.labels(candidate.provider.name, outcome).inc()
+
+
 def _telling(told: SluiceError | None, error: SluiceError) -> SluiceError:
     """Of two failures the later, unless only the earlier one is worth coming back for."""
+    error.forget_frames()
     return told if told is not None and told.retryable and not error.retryable else error

@@ -153,6 +153,7 @@ def record(call: Call) -> dict[str, Any] | None:
         },
         "threats": call.threats or {},
         "watched": call.watched or {},
+        "threat_places": call.threat_places,
         "judgements": {each.rule: each.decision for each in call.judgements},
         "withheld": call.withheld,
         "bypassed": metrics.bypasses(call),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -15,7 +16,6 @@ from gateway.errors import SluiceError, Source
 from gateway.guard.checks import Judgement
 from gateway.privacy.redact import Findings
 from gateway.server.admission import Admission, Granted
-from gateway.server.capacity import Capacity
 from gateway.server.credentials import Authentication
 from gateway.server.judging import Judge
 from gateway.server.protection import Protections
@@ -23,7 +23,8 @@ from gateway.server.standing import Standing
 from gateway.server.timing import Timing
 from gateway.wire.http1 import ResponseHead
 
-if TYPE_CHECKING:  # it reports what goes wrong, and who reports knows calls
+if TYPE_CHECKING:  # they report what goes wrong, and who reports knows calls
+    from gateway.server.capacity import Capacity
     from gateway.server.checks import Checks
     from gateway.server.models import Reader
 
@@ -103,12 +104,13 @@ class Upstream(Protocol):
 class Call:
     """The facts of one request, as its phases learn them. Never content.
 
-    `route` is the path's pattern. `received_at` is when the body was there, `phases` when each phase began.
+    `route` is the path's pattern. `received_at` is when the body was there.
     `hidden` and `flagged` count by entity what the answer held. Times are of `time.perf_counter`.
 
     `size_bytes` is how long its body was as it came.
 
-    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at.
+    `threats` and `watched` count findings by rule: what the policy acted on, and what it only looked at;
+    `threat_places` are those of the first hundred of both: rule, field, and offsets within its string.
 
     `asked` says that a provider was called, `said` how many characters of text it has answered. `granted` is
     what is still to settle.
@@ -123,7 +125,9 @@ class Call:
     started_at: float
     route: str = "other"
     received_at: float | None = None
-    phases: list[tuple[str, float]] = field(default_factory=list)
+    # In two rows: pairs would take three times the room, for as long as the answer takes.
+    phase_names: list[str] = field(default_factory=list)
+    phases_began_at: array[float] = field(default_factory=lambda: array("d"))
     key: str | None = None
     provider: str | None = None
     model: str | None = None
@@ -144,6 +148,7 @@ class Call:
     confidence: float | None = None
     threats: dict[str, int] | None = None
     watched: dict[str, int] | None = None
+    threat_places: list[tuple[str, str, int, int]] = field(default_factory=list)
     guard_s: float = 0.0
     guard_failures: int = 0
     first_byte_s: float | None = None
@@ -171,11 +176,20 @@ class Call:
 
     @property
     def phase(self) -> str:
-        return self.phases[-1][0] if self.phases else "receive"
+        return self.phase_names[-1] if self.phase_names else "receive"
 
     @phase.setter
     def phase(self, name: str) -> None:
-        self.phases.append((name, perf_counter()))
+        self.begin(name, perf_counter())
+
+    def begin(self, phase: str, at: float) -> None:
+        self.phase_names.append(phase)
+        self.phases_began_at.append(at)
+
+    @property
+    def phases(self) -> list[tuple[str, float]]:
+        """Each phase, and when it began."""
+        return list(zip(self.phase_names, self.phases_began_at, strict=True))
 
     def failed(self, error: SluiceError) -> None:
         self.error, self.source = error.type, error.source

@@ -12,6 +12,7 @@ from types import TracebackType
 from aiohttp import web
 
 from gateway.errors import BodyTooLarge, Overloaded, RequestTimeout
+from gateway.server import metrics
 from gateway.wire.coding import decompressed
 
 # What a request holds: its body as it came, as a tree, and as it is sent to the provider, each with copies
@@ -23,12 +24,11 @@ _RETRY_AFTER_S = 1
 
 
 class Capacity:
-    """What a worker may hold. `requests` and `memory_bytes` are held now, `refused` counts for metrics."""
+    """What a worker may hold. `requests` and `memory_bytes` are held now."""
 
     def __init__(self, max_requests: int, max_memory_bytes: int) -> None:
         self.requests = 0
         self.memory_bytes = 0
-        self.refused = 0
         self._max_requests = max_requests
         self._max_memory_bytes = max_memory_bytes
 
@@ -45,7 +45,7 @@ class Capacity:
             self.requests += requests
             self.memory_bytes += memory_bytes
             return
-        self.refused += 1
+        metrics.REFUSALS.inc()
         message = f"the gateway is at its limit of {what}; try again"
         raise Overloaded(message, code="AT_CAPACITY", retry_after_s=_RETRY_AFTER_S)
 
@@ -71,6 +71,11 @@ class Place:
     ) -> None:
         self._capacity.give_back(1, self._held_bytes)
 
+    def let_go_of_body(self) -> None:
+        """What the request was made of is gone: others may have that room."""
+        self._capacity.give_back(0, self._held_bytes - _PER_REQUEST_BYTES)
+        self._held_bytes = _PER_REQUEST_BYTES
+
     def hold(self, body_bytes: int) -> None:
         """Room for a body, or for more of it. Raises Overloaded."""
         self._capacity.take(0, body_bytes * _PER_BODY_BYTE)
@@ -90,6 +95,8 @@ async def read_body(request: web.Request) -> bytes:
     As long as there is room for it: what it says of its length is believed, then counted. Raises Overloaded,
     BodyTooLarge, RequestTimeout and InvalidRequest.
     """
+    if request.content.is_eof():  # as most do, it came with the head: a timer would cost more than the rest
+        return await _read(request)
     allowed_s = GRACE_S + (request.content_length or request.client_max_size) / _SLOWEST_BYTES_S
     try:
         async with asyncio.timeout(allowed_s):
@@ -99,8 +106,7 @@ async def read_body(request: web.Request) -> bytes:
 
 
 async def _read(request: web.Request) -> bytes:
-    place, most = request.get(PLACE), request.client_max_size
-    hold = place.hold if place is not None else _free
+    hold, most = request[PLACE].hold, request.client_max_size
     held = min(request.content_length or 0, most)
     hold(held)
     body = bytearray()
@@ -118,7 +124,3 @@ async def _read(request: web.Request) -> bytes:
     unpacked = await asyncio.to_thread(decompressed, bytes(body), coding, most)
     hold(max(0, len(unpacked) - held))
     return unpacked
-
-
-def _free(more_bytes: int) -> None:
-    """What asks no provider takes no place."""

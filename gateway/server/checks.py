@@ -32,7 +32,7 @@ from gateway.privacy.entities import ENTITIES
 from gateway.privacy.findings import find_all_in_steps, write_in_steps
 from gateway.privacy.rules import Rules, compile_rules
 from gateway.privacy.vault import Vault
-from gateway.server import telemetry
+from gateway.server import metrics, telemetry
 from gateway.server.aside import in_steps
 from gateway.server.call import Call
 from gateway.server.classifier import OnnxClassifier
@@ -46,12 +46,11 @@ _LAST_WORDS_S = 2.0
 
 
 class Guarding:
-    """A configured guard at work. `failures` and `bypassed` are for metrics."""
+    """A configured guard at work; `rule` is what its judgements name it by."""
 
     def __init__(self, options: Guard) -> None:
         self.options = options
-        self.failures = 0
-        self.bypassed = 0
+        self.rule = f"guard:{options.name}"
         breaking = options.breaker
         self.breaker = Breaker(breaking.failures, breaking.window_s, breaking.rest_s)
         self._asked = _asked(options)
@@ -79,20 +78,19 @@ class Guarding:
         else:
             self.breaker.succeeded()
             return judgement
-        self.breaker.failed(now())
+        if self.breaker.failed(now()):
+            metrics.BREAKER_OPENINGS.labels(self.rule).inc()
         return self._failed(why, question.request_id)
 
     def _failed(self, why: str, request_id: str) -> Judgement:
-        self.failures += 1
         name, is_open = self.options.name, self.options.fail == "open"
-        if is_open:
-            self.bypassed += 1
+        metrics.CHECK_FAILURES.labels(self.rule).inc()
         _log.warning(
             msgspec.json.encode(
                 {"request_id": request_id, "guard": name, "failed": why, "bypassed": is_open}
             ).decode()
         )
-        return Judgement(f"guard:{name}", "allow" if is_open else "block", failed=why)
+        return Judgement(self.rule, "allow" if is_open else "block", failed=why)
 
     async def close(self) -> None:
         await self._asked.close()
@@ -264,8 +262,11 @@ class AnswerChecks(Struct, frozen=True):
 
 
 def note(judgements: Sequence[Judgement], direction: Direction, request_id: str) -> None:
-    """Log what was found while only monitoring. Never content."""
+    """Log and count what was found while only monitoring. Never content."""
     if judgements:
+        for each in judgements:
+            if not each.failed:
+                metrics.RULES.labels(each.rule, "watched").inc()
         found = msgspec.to_builtins(judgements)
         facts = {"request_id": request_id, "direction": direction, "monitored": found}
         _log.info(msgspec.json.encode(facts).decode())

@@ -82,12 +82,13 @@ class Exchange(asyncio.Protocol):
         self._closed = False
         self.connected_at: float | None = None
         self.first_byte_at: float | None = None
-        self._reset()
+        self._transport: asyncio.Transport | None = None
+        self._ended = False
 
     def _reset(self) -> None:
         """What is so at the start of each attempt."""
         self._parser = ResponseParser(method=self._method)
-        self._transport: asyncio.Transport | None = None
+        self._transport = None
         self._awaits_head = True
         self._ended = False
         self._error: SluiceError | None = None
@@ -165,6 +166,7 @@ class Exchange(asyncio.Protocol):
         self._closed = True
         self._take_kept()
         self._finish(ProviderUnreachable("the exchange with the provider was closed"))
+        self._sink = None  # it has this exchange: neither would be freed before the collector comes by
 
     def fail(self, error: SluiceError) -> None:
         """End it from outside; the sink, or whoever waits, is told."""
@@ -314,6 +316,7 @@ class Exchange(asyncio.Protocol):
                 self._pool.keep(self._there, transport)
             else:
                 abandon(transport)
+        self._parser.release()
         self._wake()
         if self._sink is not None and not self._closed:
             self._sink.on_end(error)

@@ -3,8 +3,9 @@
     POST /v1/scan              {"text"} or {"texts"}, "entities"?      {"spans"} or {"results": [{"spans"}]}
     POST /v1/security/redact   {"content"}, "pii_types"?, "format"?    {"original", "redacted", "piiFound", …}
 
-Both stand under `/api/v1` too. Whoever may ask for an answer may ask here; nothing goes to a provider. A long
-text is looked at a stretch at a time, so that no stream has to wait for it.
+Both stand under `/api/v1` too. Whoever may ask for an answer may ask here, and it counts as a request of the
+key; nothing goes to a provider. A long text is looked at a stretch at a time, so that no stream has to wait
+for it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from gateway.privacy.search import Span
 from gateway.privacy.vault import Format, Vault
 from gateway.server.aside import in_steps
 from gateway.server.call import CALL
-from gateway.server.receiving import received
+from gateway.server.receiving import admitted_free, received
 from gateway.wire.jsontext import encode
 
 T = TypeVar("T")
@@ -57,10 +58,11 @@ class _Redact(Struct):
 
 async def scan(request: web.Request) -> web.Response:
     """The spans of a text, or of each text of a list in its order. Offsets count code points."""
-    _, raw = await received(request)
+    caller, raw = await received(request)
     asked = typed(json_object(raw), _Scan)
     if (asked.text is None) == (asked.texts is None):
         raise InvalidRequest("send either text, a string, or texts, a list of strings", param="text")
+    await admitted_free(request, caller)
     rules = await _rules(asked.entities, "entities", every_rule())
     began_at = _guarding(request)
     found = [
@@ -80,6 +82,7 @@ async def redact(request: web.Request) -> web.Response:
     format = next((each for each in _FORMATS if each == asked.format.strip().lower()), None)
     if format is None:
         raise InvalidRequest(f"format must be one of {', '.join(_FORMATS)}", param="format")
+    await admitted_free(request, caller)
     rules = await _rules(asked.pii_types, "pii_types", in_requests().acting)
     began_at = _guarding(request)
     spans = await in_steps(findings.find_all_in_steps(asked.content, rules))

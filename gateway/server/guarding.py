@@ -28,6 +28,8 @@ from gateway.server.models import Reader
 from gateway.server.protection import Protection
 from gateway.server.reading import look_ahead
 
+_MOST_PLACES = 100
+
 
 class Guarded(NamedTuple):
     """`hides` says that something was redacted."""
@@ -79,15 +81,19 @@ async def threats(
         if not limits.fails_open:
             call.decision, call.threat_type = "block", "guard_failure"
             raise GuardUnavailable("the guard failed, and the policy lets nothing pass unguarded") from None
-    note(call, found)
+    note(call, found, dialect)
     return found
 
 
-def note(call: Call, found: list[Found]) -> None:
-    """The facts for the log and the answer's headers."""
+def note(call: Call, found: list[Found], dialect: Dialect) -> None:
+    """The facts for the logs and the answer's headers."""
     call.decision = "allow"
     call.threats = dict(Counter(each.rule for each in found if not each.watched)) or None
     call.watched = dict(Counter(each.rule for each in found if each.watched)) or None
+    call.threat_places = [
+        (each.rule, written(each.path, dialect.field_names), each.start, each.end)
+        for each in found[:_MOST_PLACES]
+    ]
     if (first := worst(found)) is not None:
         call.decision, call.threat_type, call.confidence = first.action, first.threat_type, first.confidence
 
@@ -119,7 +125,11 @@ async def redact(
     )
     classify = dialect.classifier(chat.json_output)
     reader = models.required(gateway.model) if policy.detection != "real-time" else None
-    ahead = await look_ahead(chat.body, classify, actions, reader)
+    if reader is None and not actions.acting and not actions.flagged:
+        call.entities = {}
+        return Guarded(vault, None, False)
+    remembered = protection.remembered if actions is protection.request else None
+    ahead = await look_ahead(chat.body, classify, actions, reader, call.size_bytes, remembered)
     try:
         found = await aside(
             call.size_bytes,
@@ -134,6 +144,8 @@ async def redact(
     except PolicyViolation:
         call.decision, call.threat_type, call.confidence = "block", "sensitive_data", None
         raise
+    if gateway.audit is None:
+        found.places.clear()  # nobody else asks
     call.entities, call.findings = counted(found), found
     call.detection_s = perf_counter() - began_at
     if call.decision == "allow" and policy.enforcement == "enforce":

@@ -17,11 +17,12 @@ from aiohttp import web
 from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.privacy.redact import answer_scan
+from gateway.privacy.scanner import Scan
 from gateway.server import outgoing, routing
 from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.aside import aside
 from gateway.server.attempts import Attempts
-from gateway.server.call import CALL, GATEWAY
+from gateway.server.call import CALL, GATEWAY, Call
 from gateway.server.capacity import PLACE
 from gateway.server.guarding import guard
 from gateway.server.lookup import look_up
@@ -48,15 +49,23 @@ def endpoint(dialect: Dialect, *, stream: bool | None = None, operation: Operati
 
     async def handle(request: web.Request) -> web.StreamResponse:
         with request[GATEWAY].capacity.place() as request[PLACE]:
-            return await _handle(request, dialect, stream, operation)
+            # An answer may take long: what asking for it needs, the body above all, is not to live as long.
+            answering = await _asking(request, dialect, stream, operation)
+            try:
+                if answering.call.stream:
+                    return await stream_answer(request, answering)
+                return await respond(answering)
+            finally:
+                _note(answering.call, answering.scan)
 
     handle.dialect = dialect  # type: ignore[attr-defined]  # whoever writes an error needs it
     return handle
 
 
-async def _handle(
+async def _asking(
     request: web.Request, dialect: Dialect, stream: bool | None, operation: Operation | None
-) -> web.StreamResponse:
+) -> Answering:
+    """Everything up to the choice of a provider."""
     gateway, call = request[GATEWAY], request[CALL]
 
     caller, raw = await received(request)
@@ -66,7 +75,7 @@ async def _handle(
         )
     else:
         chat = await aside(call.size_bytes, operation.parse, raw)
-    del raw  # an answer may take long
+    del raw
     call.stream = chat.stream
 
     call.phase = "authorize"
@@ -74,14 +83,17 @@ async def _handle(
     call.provider, call.model = tiers[0].candidates[0].provider.name, chat.model
 
     call.phase = "admit"
-    classify = dialect.classifier(chat.json_output)
-    model = tiers[0].candidates[0].model
-    await gateway.admission.admit(call, caller.key, chat.body, classify, model, free=operation is not None)
+    if operation is None:
+        classify = dialect.classifier(chat.json_output)
+        model = tiers[0].candidates[0].model
+        await gateway.admission.admit(call, caller.key, chat.body, classify, model)
+    else:
+        await gateway.admission.admit_free(call, caller.key)
 
     call.phase = "guard"
     protection = await gateway.protections.of(request.headers, caller, chat.model, request.path)
     guarded = await guard(gateway, call, caller, protection, chat, dialect)
-    scan = answer_scan(guarded.vault, protection.answer)
+    guarded.vault.seal()
 
     call.phase = "lookup"
     lookup = look_up(gateway, call, chat, dialect, protection.policy, caller, request)
@@ -90,14 +102,14 @@ async def _handle(
     suffix = operation.suffix if operation is not None else ""
     told = [] if call.trace is None else call.trace.onward
     prepare = partial(outgoing.prepare, chat, dialect, caller, request.headers, suffix, own=told)
-    answering = Answering(
+    return Answering(
         gateway=gateway,
         call=call,
-        chat=chat,
+        json_output=chat.json_output,
         client=dialect,
         attempts=Attempts(tiers, gateway.standing, call, prepare),
         lookup=lookup,
-        scan=scan,
+        scan=answer_scan(guarded.vault, protection.answer),
         reader=_answer_reader(guarded.reader, protection),
         checks=gateway.checks.on_answer(protection.policy, call.id),
         head=Head(
@@ -108,14 +120,13 @@ async def _handle(
             array=dialect.arrays and request.query.get("alt") != "sse",
         ),
     )
-    try:
-        if chat.stream:
-            return await stream_answer(request, answering)
-        return await respond(answering)
-    finally:
-        call.restored, call.redacted = scan.restored, scan.redacted
-        call.unresolved, call.withheld = scan.unresolved, scan.withheld
-        call.flagged, call.hidden = scan.flagged, scan.hidden
+
+
+def _note(call: Call, scan: Scan) -> None:
+    """What was done to the answer."""
+    call.restored, call.redacted = scan.restored, scan.redacted
+    call.unresolved, call.withheld = scan.unresolved, scan.withheld
+    call.flagged, call.hidden = scan.flagged, scan.hidden
 
 
 def _answer_reader(reader: Reader | None, protection: Protection) -> AnswerReader | None:

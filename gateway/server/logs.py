@@ -24,7 +24,10 @@ _OURS = "sluice"
 
 
 def setup(options: Log, stream: TextIO | None = None, *, quiet: bool = False) -> None:
-    """Write every record of the process to a stream, standard error by default; warnings only if `quiet`."""
+    """Write every record of the process to a stream, standard error by default; warnings only if `quiet`.
+
+    What is forked from it later does the same.
+    """
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
     handler.setFormatter(Line(plain=stream.isatty()))
@@ -32,9 +35,14 @@ def setup(options: Log, stream: TextIO | None = None, *, quiet: bool = False) ->
     root.handlers[:] = [each for each in root.handlers if not isinstance(each.formatter, Line)] + [handler]
     # Libraries say at lower levels what they send and receive.
     root.setLevel(logging.WARNING)
-    level = logging.getLevelNamesMapping()[options.level.upper()]
-    logging.getLogger(_OURS).setLevel(max(level, logging.WARNING) if quiet else level)
     logging.captureWarnings(True)
+    logging.disable(logging.INFO if quiet else logging.NOTSET)
+    follow(options)
+
+
+def follow(options: Log) -> None:
+    """From now on these options count."""
+    logging.getLogger(_OURS).setLevel(options.level.upper())
 
 
 def told(record: logging.LogRecord) -> dict[str, Any]:

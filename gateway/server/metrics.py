@@ -16,6 +16,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import Literal
@@ -28,7 +29,7 @@ from prometheus_client import multiprocess as several
 
 from gateway import __version__, errors
 from gateway.config import Metrics, is_loopback
-from gateway.server.call import Call
+from gateway.server.call import Call, Gateway
 from gateway.server.decision import decision
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -38,6 +39,7 @@ NONE = "none"
 _MOST_KEYS = 500
 _LAG_EVERY_S = 0.5
 
+Outcome = Literal["answered", "failed", "left"]
 _STATUSES = frozenset({*(status.value for status in HTTPStatus), 499, 529})
 # Providers' own words for errors, as official SDKs know them.
 _PROVIDERS_ERRORS = (
@@ -111,18 +113,40 @@ ENTITIES = _counter(
 )
 DECISIONS_TAKEN = _counter("decisions", "What the guard decided of each request", "policy", "decision")
 TOKENS = _counter("tokens", "Tokens as providers count them", "provider", "kind")
+RULES = _counter("rules_met", "Threat rules, topics and guards that minded a text, by what came of it",
+                 "rule", "outcome")  # fmt: skip
 BYPASSES = _counter(
     "bypasses", "Checks that could not look, where the configuration lets the text pass", "reason"
 )
+CHECK_FAILURES = _counter("check_failures", "Checks that could not look, whatever followed", "check")
+PROVIDER_CALLS = _counter(
+    "provider_calls", "Requests to providers, with those that followed a failure", "provider", "outcome"
+)
+FALLBACKS = _counter("fallbacks", "Requests that went to another provider or model than the first choice",
+                     "provider")  # fmt: skip
+MAYBE_BILLED = _counter("maybe_billed", "Failed requests that the provider may charge for", "provider")
+BREAKER_OPENINGS = _counter("breaker_openings", "How often somebody failed too often to be asked", "of")
+BREAKERS_OPEN = _gauge("breakers_open", "Workers that do not ask somebody who failed too often", "of")
+CACHE = _counter("cache_lookups", "Requests that might be answered from the cache", "outcome")
+COST = _counter("cost_usd", "What answers cost by the prices that are known", "provider", "key")
+REFUSALS = _counter("capacity_refusals", "Requests that a worker had no room for")
+IN_PROGRESS = _gauge("requests_in_progress", "Requests that have a place in a worker")
+STORE_AWAY = _gauge("store_away", "Workers that cannot reach the shared state")
 LAG = _histogram("event_loop_lag_seconds", "How late the event loop is, looked at twice a second", _SHORT)
 TASKS = _gauge("tasks", "Tasks of the event loop")
-MEMORY = _gauge("memory_bytes", "Memory of a worker", "kind", each=True)
+MEMORY = _gauge(
+    "memory_bytes", "Memory of a worker, and what requests and the cache take of it", "kind", each=True
+)
 AUDIT_FAILURES = _counter("audit_failures", "Decisions that could not be written to the audit log")
 INFO = _gauge("workers", "Workers that are alive, by version", "version")
 
 
 # --- counting ---------------------------------------------------------------------------------------------
 
+# The series of some labels, found in C: there is a fixed number of them, and each request counts in a dozen.
+_MOST_SERIES = 8192
+_counted: Callable[..., Counter] = lru_cache(_MOST_SERIES)(lambda of, *labels: of.labels(*labels))
+_observed: Callable[..., Histogram] = lru_cache(_MOST_SERIES)(lambda of, *labels: of.labels(*labels))
 
 _keys: set[str] = set()
 
@@ -130,21 +154,29 @@ _keys: set[str] = set()
 def observe(call: Call, now: float) -> None:
     """Count a request that is over."""
     provider = call.provider or NONE
-    REQUESTS.labels(call.route, _status(call.status), provider, _key(call.key)).inc()
-    SECONDS.labels(call.route).observe(now - call.started_at)
-    ENDS.labels(cause(call)).inc()
+    _counted(REQUESTS, call.route, _status(call.status), provider, _key(call.key)).inc()
+    _observed(SECONDS, call.route).observe(now - call.started_at)
+    _counted(ENDS, cause(call)).inc()
     if call.error is not None:
-        ERRORS.labels(error_type(call), call.source or "client").inc()
+        _counted(ERRORS, error_type(call), call.source or "client").inc()
     for reason in bypasses(call):
-        BYPASSES.labels(reason).inc()
+        _counted(BYPASSES, reason).inc()
+    if call.guard_failures:
+        _counted(CHECK_FAILURES, "threats").inc(call.guard_failures)
     if call.policy is not None and (taken := decision(call)) is not None:
-        DECISIONS_TAKEN.labels(call.policy, taken).inc()
+        _counted(DECISIONS_TAKEN, call.policy, taken).inc()
     if call.entities is not None:
-        SCAN.labels("request").observe(call.detection_s)
+        _observed(SCAN, "request").observe(call.detection_s)
     if call.usage is not None:
         _count_tokens(call, provider)
     if call.timing is not None:
         _observe_stream(call, provider)
+    if call.fallback is not None:
+        _counted(FALLBACKS, call.fallback).inc()
+    if call.cache is not None:
+        _counted(CACHE, call.cache).inc()
+    if call.cost_usd:
+        _counted(COST, provider, _key(call.key)).inc(call.cost_usd)
     _count_findings(call)
 
 
@@ -156,7 +188,7 @@ def bypasses(call: Call) -> list[str]:
 
 def bypass(reason: str) -> None:
     """A check that no call knows of could not look, and the configuration lets the text pass."""
-    BYPASSES.labels(reason).inc()
+    _counted(BYPASSES, reason).inc()
     _log.warning("a check could not look, and the configuration lets the text pass: %s", reason)
 
 
@@ -180,7 +212,7 @@ def _observe_stream(call: Call, provider: str) -> None:
     asked_at = next((at for name, at in reversed(call.phases) if name == "connect"), None)
     if timing.first_at is not None and asked_at is not None:
         first_s = timing.first_at - asked_at
-        FIRST.labels(provider).observe(first_s)
+        _observed(FIRST, provider).observe(first_s)
         if timing.written_at is not None:
             began_at = call.received_at or call.started_at
             FIRST_ADDED.observe(max(0.0, timing.written_at - began_at - first_s))
@@ -188,7 +220,7 @@ def _observe_stream(call: Call, provider: str) -> None:
         FRAMES.inc(call.frames)
         if timing.read_s is not None:
             EACH_ADDED.observe(timing.read_s + timing.waited_s / call.frames)
-            SCAN.labels("answer").observe(timing.read_s * call.frames)
+            _observed(SCAN, "answer").observe(timing.read_s * call.frames)
     if call.held:
         HELD.observe(timing.held_s)
         HELD_FRAMES.inc(call.held)
@@ -206,19 +238,25 @@ def _count_tokens(call: Call, provider: str) -> None:
     )
     for kind, count in counts:
         if count > 0:
-            TOKENS.labels(provider, kind).inc(count)
+            _counted(TOKENS, provider, kind).inc(count)
 
 
 def _count_findings(call: Call) -> None:
     outcomes = (("restored", call.restored), ("unresolved", call.unresolved), ("withheld", call.withheld))
     for outcome, count in outcomes:
         if count:
-            PLACEHOLDERS.labels(outcome).inc(count)
+            _counted(PLACEHOLDERS, outcome).inc(count)
     for (entity, action), count in call.findings.items():
-        ENTITIES.labels(entity, "request", action).inc(count)
+        _counted(ENTITIES, entity, "request", action).inc(count)
+    for outcome, threats in (("acted", call.threats), ("watched", call.watched)):
+        for rule, count in (threats or {}).items():
+            _counted(RULES, rule, outcome).inc(count)
+    for each in call.judgements:
+        if not each.failed:
+            _counted(RULES, each.rule, "acted").inc()
     for action, found in (("flag", call.flagged), ("redact", call.hidden)):
         for entity, count in (found or {}).items():
-            ENTITIES.labels(entity, "answer", action).inc(count)
+            _counted(ENTITIES, entity, "answer", action).inc(count)
 
 
 def _status(status: int) -> str:
@@ -245,14 +283,15 @@ _TYPES = _types(errors.SluiceError) | frozenset(_PROVIDERS_ERRORS)
 # --- looking ----------------------------------------------------------------------------------------------
 
 
-async def watch(connections: Callable[[], int]) -> None:
-    """Look at the event loop, at the clients' connections and at the memory, until cancelled."""
+async def watch(connections: Callable[[], int], gateway: Callable[[], Gateway]) -> None:
+    """Look at the event loop, the clients' connections, the memory and the gateway, until cancelled."""
     INFO.labels(__version__).set(1)
     try:
         while True:
             CONNECTIONS.set(connections())
             MEMORY.labels("resident").set(resident_bytes())
             TASKS.set(len(asyncio.all_tasks()))
+            _look(gateway(), asyncio.get_running_loop().time())
             due_at = perf_counter() + _LAG_EVERY_S
             await asyncio.sleep(_LAG_EVERY_S)
             LAG.observe(max(0.0, perf_counter() - due_at))
@@ -260,6 +299,24 @@ async def watch(connections: Callable[[], int]) -> None:
         INFO.labels(__version__).set(0)
         CONNECTIONS.set(0)
         TASKS.set(0)
+        IN_PROGRESS.set(0)
+
+
+_breakers: set[str] = set()
+
+
+def _look(gateway: Gateway, now: float) -> None:
+    """`now` is of the loop's clock, as breakers are."""
+    IN_PROGRESS.set(gateway.capacity.requests)
+    MEMORY.labels("requests").set(gateway.capacity.memory_bytes)
+    if gateway.standing.cache is not None:
+        MEMORY.labels("cache").set(gateway.standing.cache.size)
+    STORE_AWAY.set(gateway.admission.store.away)
+    breakers = dict(gateway.standing.breakers)
+    breakers |= {each.rule: each.breaker for each in gateway.checks.guards.values()}
+    _breakers.update(breakers)
+    for name in _breakers:  # those of an earlier configuration, too
+        BREAKERS_OPEN.labels(name).set(name in breakers and breakers[name].state(now) != "closed")
 
 
 def resident_bytes() -> int:

@@ -49,11 +49,10 @@ class Asked(Protocol):
 
 
 class Reader:
-    """The configured model. `failures` counts how often it could not read, for metrics."""
+    """The configured model."""
 
     def __init__(self, options: Model, model: Asked) -> None:
         self.options = options
-        self.failures = 0
         self._model = model
         self._key = secrets.token_bytes(16)
         self._remembered: OrderedDict[bytes, list[Finding]] = OrderedDict()
@@ -82,7 +81,7 @@ class Reader:
                 for batch in _batches(unknown):
                     found.update(zip(batch, await self._ask(batch), strict=True))
         except (ModelUnavailable, TimeoutError) as error:
-            self.failures += 1
+            metrics.CHECK_FAILURES.labels("model").inc()
             if self.options.on_error == "refuse":
                 if isinstance(error, TimeoutError):
                     raise ModelUnavailable("the model has not answered in time") from None

@@ -29,7 +29,7 @@ def observing(connections: Callable[[], int]) -> Context:
                 runner = await metrics.serve(config.metrics)
                 stack.push_async_callback(runner.cleanup)
                 app[METRICS_PORT] = runner.addresses[0][1]
-            watching = asyncio.create_task(metrics.watch(connections))
+            watching = asyncio.create_task(metrics.watch(connections, lambda: app[CURRENT].gateway))
             loop.set_exception_handler(telemetry.report_to_loop)
             try:
                 yield

@@ -23,7 +23,8 @@ from gateway.guard.policy import Policy, Wishes, applying, choose
 from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import UnknownEntity
-from gateway.privacy.redact import answer_scan, redact_request
+from gateway.privacy.redact import answer_scan, redact_request, restore_body
+from gateway.privacy.remembered import Remembered, Scanned
 from gateway.privacy.vault import Vault
 
 # Hashes and lasting ids are keyed with it where the configuration gives no key: they last until the restart.
@@ -40,12 +41,16 @@ class Protection(Struct, frozen=True):
     request: Actions
     answer: Actions
     limits: Limits
+    remembered: Remembered
 
     def vault(self, secret: bytes | None, tenant: str, *, lasting: bool = False) -> Vault:
         """A new vault. `lasting` asks for ids that mean the same in the tenant's later requests."""
-        key = hmac.digest(secret or _OF_THIS_PROCESS, tenant.encode(), hashlib.sha256)
+        key = b""
+        if lasting or self.policy.format == "hash":
+            key = hmac.digest(secret or _OF_THIS_PROCESS, tenant.encode(), hashlib.sha256)
         made = Vault(self.policy.format, key=key, stable_key=key if lasting else None)
-        made.hosts.update(host.lower() for host in self.policy.restore_hosts)
+        if self.policy.restore_hosts:
+            made.hosts |= {host.lower() for host in self.policy.restore_hosts}
         return made
 
 
@@ -57,6 +62,7 @@ class Protections:
         self._policies = {"default": Policy("default"), **{each.name: each for each in config.policies}}
         self._all = tuple(self._policies)
         self._chosen: dict[_Choice, Protection] = {}
+        self._scanned: dict[bytes, Scanned] = {}
         self._one_at_a_time = asyncio.Lock()
         for name in self._all:
             self._choose((Wishes(policy=name), (name,), False))
@@ -92,7 +98,7 @@ class Protections:
         policy = choose(wishes, self._policies, listed, may_loosen, self._prefix)
         known = next((each for each in self._chosen.values() if each.policy == policy), None)
         try:
-            made = protection(policy) if known is None else known
+            made = protection(policy, self._scanned) if known is None else known
         except UnknownEntity as error:
             raise InvalidRequest(str(error), param=f"{self._prefix}-Entities") from None
         while len(self._chosen) >= _MOST_CHOICES:
@@ -101,8 +107,11 @@ class Protections:
         return made
 
 
-def protection(policy: Policy) -> Protection:
-    """What a policy amounts to. Raises UnknownEntity, and ConfigError for a pattern that cannot be used."""
+def protection(policy: Policy, scanned: dict[bytes, Scanned] | None = None) -> Protection:
+    """What a policy amounts to; `scanned` is what its requests remember, together with others'.
+
+    Raises UnknownEntity, and ConfigError for a pattern that cannot be used.
+    """
     monitor = policy.enforcement == "monitor"
     own = custom.rows(policy.deny, policy.patterns)
     allowed = custom.allowed(policy.allow, policy.allow_patterns)
@@ -112,5 +121,6 @@ def protection(policy: Policy) -> Protection:
     for rules in (request.acting, request.flagged, answer.both):
         rules.warm()
     redact_request({}, lambda *_: "text", Vault(), policy=request)
-    answer_scan(Vault(), answer)
-    return Protection(policy, request, answer, Limits(policy.threats, policy.tools, monitor))
+    restore_body({"text": "text"}, lambda *_: "text", answer_scan(Vault(), answer))
+    remembered = Remembered(request, secrets.token_bytes(32), {} if scanned is None else scanned)
+    return Protection(policy, request, answer, Limits(policy.threats, policy.tools, monitor), remembered)

@@ -19,6 +19,7 @@ from gateway.privacy.redact import (
     runs_of,
     scan_in_steps,
 )
+from gateway.privacy.remembered import Remembered
 from gateway.privacy.scanner import Scan
 from gateway.server.aside import in_steps
 from gateway.server.models import Reader
@@ -36,7 +37,12 @@ class AnswerReader(NamedTuple):
 
 
 async def look_ahead(
-    body: dict[str, Any], classify: Classify, actions: Actions, model: Reader | None
+    body: dict[str, Any],
+    classify: Classify,
+    actions: Actions,
+    model: Reader | None,
+    size_bytes: int,
+    remembered: Remembered | None = None,
 ) -> Ahead:
     """What is to be known before a request is redacted. Raises ModelUnavailable."""
     read = None
@@ -47,7 +53,10 @@ async def look_ahead(
                 pages[page] = shown
         found = await model.read(pages.values())
         read = {page: found[shown] for page, shown in pages.items()}
-    return Ahead(read, await in_steps(scan_in_steps(body, classify, actions, _LONG)))
+    if size_bytes <= _LONG:  # no character of a text takes less than a byte
+        return Ahead(read, remembered=remembered)
+    scanned = await in_steps(scan_in_steps(body, classify, actions, _LONG, remembered))
+    return Ahead(read, scanned, remembered)
 
 
 async def restore_whole(body: Any, classify: Classify, scan: Scan, reader: AnswerReader) -> None:

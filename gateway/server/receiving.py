@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from time import perf_counter
 
 from aiohttp import web
 
 from gateway.access.keys import Caller
 from gateway.server.call import CALL, GATEWAY
-from gateway.server.capacity import read_body
+from gateway.server.capacity import PLACE, read_body
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def placed(handler: Handler) -> Handler:
+    """The handler, its requests among those that a worker takes on at a time. Raises Overloaded."""
+
+    @wraps(handler)
+    async def handle(request: web.Request) -> web.StreamResponse:
+        with request[GATEWAY].capacity.place() as request[PLACE]:
+            return await handler(request)
+
+    return handle
 
 
 async def received(request: web.Request) -> tuple[Caller, bytes]:
@@ -25,3 +40,10 @@ async def received(request: web.Request) -> tuple[Caller, bytes]:
     call.received_at = perf_counter()
     call.size_bytes = len(raw)
     return caller, raw
+
+
+async def admitted_free(request: web.Request, caller: Caller) -> None:
+    """Count a request that no model answers among those of its key. Raises RateLimited."""
+    call = request[CALL]
+    call.phase = "admit"
+    await request[GATEWAY].admission.admit_free(call, caller.key)

@@ -33,7 +33,7 @@ from gateway.server.upstream import Upstream as DirectUpstream
 # Options of [server] that are built into the sockets and processes of a running service.
 _LASTING = ("host", "port", "workers", "max_body_bytes", "upstream")
 # Tables of what is opened once, at the start.
-_LASTING_TABLES = ("state", "metrics", "log")
+_LASTING_TABLES = ("state", "metrics")
 
 
 def upstream_for(config: Config, proxies: Proxies) -> Upstream:

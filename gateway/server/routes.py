@@ -16,6 +16,7 @@ from gateway.dialects.registry import DIALECTS
 from gateway.server import guard_api, routing, verdict_api
 from gateway.server.call import GATEWAY
 from gateway.server.handler import Operation, endpoint
+from gateway.server.receiving import placed
 
 _PREFIXES = ("/v1", "/api/v1", "/api/v1/proxy")
 _STARTS = tuple(
@@ -44,10 +45,10 @@ def add(router: web.UrlDispatcher) -> None:
         router.add_post(start + "/models/{model}:generateContent", whole)
         router.add_post(start + "/models/{model}:streamGenerateContent", streamed)
     for start in ("/v1", "/api/v1"):
-        router.add_post(start + "/scan", guard_api.scan)
-        router.add_post(start + "/security/redact", guard_api.redact)
-        router.add_post(start + "/guard", verdict_api.guard)
-        router.add_post(start + "/security/scan", verdict_api.scan)
+        router.add_post(start + "/scan", placed(guard_api.scan))
+        router.add_post(start + "/security/redact", placed(guard_api.redact))
+        router.add_post(start + "/guard", placed(verdict_api.guard))
+        router.add_post(start + "/security/scan", placed(verdict_api.scan))
     for start in _STARTS:
         router.add_get(start + "/models", models)
     for start in _GEMINI_STARTS:

@@ -44,7 +44,6 @@ async def start(
         access_log=None,
         shutdown_timeout=_LAST_WORDS_S,
         keepalive_timeout=KEEPALIVE_S,
-        auto_decompress=False,  # aiohttp's never ends on some that are cut short (`capacity` does it)
     )
     await runner.setup()
     try:

@@ -24,7 +24,17 @@ from msgspec import Struct
 
 from gateway.config import Config, Proxies
 from gateway.errors import ConfigError
-from gateway.server import beside, children, handover, metrics_files, sockets, telemetry, worker
+from gateway.server import (
+    allocation,
+    beside,
+    children,
+    handover,
+    logs,
+    metrics_files,
+    sockets,
+    telemetry,
+    worker,
+)
 from gateway.server.children import Child
 from gateway.server.cores import cores
 from gateway.server.notify import Notifier
@@ -65,9 +75,11 @@ def run(service: Service) -> int:
 
 class Supervisor:
     def __init__(self, service: Service) -> None:
+        allocation.keep_thresholds()
         self._service = service
         self._notifier = Notifier(os.environ)
         self._config = service.read()
+        logs.follow(self._config.log)
         before = handover.take(os.environ)
         self._children = before.children
         self._activated = before.activated
@@ -316,6 +328,7 @@ class Supervisor:
             self._refuse_reload(whys[0] if whys else "a worker took too long to build it")
             return
         self._config = reload.config
+        logs.follow(self._config.log)
         for name in reload.unchanged:
             _log.warning("%s is changed, which takes effect at the next restart", name)
         _log.info("the configuration was taken over")

@@ -3,10 +3,10 @@
     POST /v1/guard           {"messages", "direction"?, "model"?, "tools"?, "context"?}
     POST /v1/security/scan   {"content", "type"?}
 
-Both stand under `/api/v1` too, take the keys and policy headers of a chat request, and answer 200 whatever
-the verdict: refusing is for whoever asked. Nothing goes to a provider. What comes in is judged by whose words
-it is; what goes out (`output`, `response`) by the policy's actions for answers, and as text that a stranger
-wrote. `context` is the caller's own and not looked at.
+Both stand under `/api/v1` too, take the keys and policy headers of a chat request, count as requests of the
+key, and answer 200 whatever the verdict: refusing is for whoever asked. Nothing goes to a provider. What
+comes in is judged by whose words it is; what goes out (`output`, `response`) by the policy's actions for
+answers, and as text that a stranger wrote. `context` is the caller's own and not looked at.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gateway.guard.limits import Found, worst
 from gateway.privacy.entities import ENTITIES
 from gateway.server import checks, guarding
 from gateway.server.call import CALL, GATEWAY
-from gateway.server.receiving import received
+from gateway.server.receiving import admitted_free, received
 from gateway.server.webhook import Direction
 from gateway.wire.jsontext import encode
 
@@ -70,6 +70,7 @@ async def guard(request: web.Request) -> web.Response:
     caller, raw = await received(request)
     body = json_object(raw)
     asked = typed(body, _Guard)
+    await admitted_free(request, caller)
     judged = {name: body[name] for name in ("messages", "tools") if body.get(name) is not None}
     began_at = perf_counter()
     verdict = await _verdict(request, caller, judged, asked.direction, asked.model)
@@ -90,6 +91,7 @@ async def scan(request: web.Request) -> web.Response:
     """The verdict on one text."""
     caller, raw = await received(request)
     asked = typed(json_object(raw), _Scan)
+    await admitted_free(request, caller)
     body = {"messages": [{"role": "user", "content": asked.content}]}
     direction: _Direction = "input" if asked.type == "prompt" else "output"
     began_at = perf_counter()

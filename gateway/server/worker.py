@@ -25,7 +25,7 @@ from msgspec import Struct
 
 from gateway.config import Config, Proxies
 from gateway.errors import ConfigError
-from gateway.server import serving, telemetry
+from gateway.server import logs, serving, telemetry
 from gateway.server.call import Gateway
 from gateway.server.reload import CURRENT, build
 
@@ -154,6 +154,7 @@ class _Worker:
     def _take_over(self) -> None:
         if (gateway := self._prepared()) is not None and self._runner is not None:
             self._config = gateway.config
+            logs.follow(self._config.log)
             self._runner.app[CURRENT].replace(gateway)
 
     def _forget(self) -> None:

@@ -98,6 +98,13 @@ def string(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def text_in(content: object) -> str:
+    """The text of what may be said in a string or in a list of parts."""
+    if isinstance(content, list):
+        return "".join(string(child(part).get("text")) for part in content)
+    return string(content)
+
+
 def base64_media(kind: object, data: object) -> Media:
     """How much is sent as base64: three bytes in four characters, less the padding."""
     text = string(data).rstrip("=\n")

@@ -42,8 +42,10 @@ insert or ignore into version values (1, 0);
 # Bits of user_version: a later form of the file is not touched.
 _FORM = 1
 # How long a change waits for the file's lock before the store counts as away, and how long between two tries.
-# Whoever has the lock needs microseconds, but on a busy machine it may not be running.
+# Whoever has the lock needs microseconds, but on a busy machine it may not be running; and whoever waits may
+# hardly get to try: its time alone says nothing.
 _PATIENCE_S = 3.0
+_LEAST_TRIES = 100
 _PAUSE_S = 0.002
 _TAKEN = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _LARGE_LOG_BYTES = 1 << 20
@@ -171,7 +173,7 @@ class LocalStore:
 
         Nothing is awaited within it: this connection is all of the process's.
         """
-        until = None
+        until, tries = None, 0
         while True:
             try:
                 self._execute(begin)
@@ -179,8 +181,9 @@ class LocalStore:
                 self._execute("commit")
                 return made
             except sqlite3.Error as error:
-                until = until or monotonic() + _PATIENCE_S
-                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _TAKEN or monotonic() > until:
+                until, tries = until or monotonic() + _PATIENCE_S, tries + 1
+                is_taken = getattr(error, "sqlite_errorcode", 0) & 0xFF in _TAKEN
+                if not is_taken or (tries >= _LEAST_TRIES and monotonic() > until):
                     raise StoreAway(f"{self._path}: {error}") from None
             except msgspec.DecodeError:
                 raise StoreAway(f"{self._path}: holds a record that cannot be read") from None

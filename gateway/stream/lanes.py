@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -30,16 +29,33 @@ class Waiting(Struct, gc=False):
 
 
 class LaneState:
-    """A lane's run, and the pieces of it that stand in waiting frames."""
+    """A lane's run, and the pieces of it that stand in waiting frames.
 
-    __slots__ = ("changed", "fed", "heard", "pieces", "run")
+    Of the characters `fed` so far those before `decided` are.
+    """
+
+    __slots__ = ("changed", "decided", "fed", "heard", "pieces", "run")
 
     def __init__(self, run: Run) -> None:
         self.run = run
         self.fed = 0
+        self.decided = 0
         self.changed = False
         self.heard: list[str] | None = None  # what is said, where somebody wants to know it
-        self.pieces: deque[tuple[Waiting, Text, int]] = deque()  # the piece and its offset in the run
+        # The piece and its offset in the run. Not a deque: there are few, and an empty one is 760 bytes.
+        self.pieces: list[tuple[Waiting, Text, int]] = []
+
+    def feed(self, text: str) -> bool:
+        """Run the next piece. Is it decided, like all before it, and stays as it is?"""
+        self.decided = self.run.feed(text)
+        self.fed += len(text)
+        return self.decided == self.fed and not self.run.edits and not self.pieces
+
+    def wait(self, waiting: Waiting, piece: Text) -> None:
+        """The piece that was run last stands in a frame that may have to wait for it, or is changed."""
+        waiting.undecided += 1
+        self.pieces.append((waiting, piece, self.fed - len(piece.text)))
+        self.settle(self.decided)
 
     @property
     def is_unread(self) -> bool:
@@ -51,13 +67,12 @@ class LaneState:
 
         What an edit puts in goes where it begins; the rest of the pieces it covers loses its text.
         """
-        edits = self.run.edits
-        while self.pieces:
-            waiting, piece, start = self.pieces[0]
+        edits, settled = self.run.edits, 0
+        for waiting, piece, start in self.pieces:
             end = start + len(piece.text)
             if end > decided:
-                return
-            self.pieces.popleft()
+                break
+            settled += 1
             waiting.undecided -= 1
             if not edits or edits[0].start >= end:
                 continue
@@ -76,6 +91,7 @@ class LaneState:
             if waiting.changes is None:
                 waiting.changes = {}
             waiting.changes[piece.path] = "".join(kept)
+        del self.pieces[:settled]
 
 
 class Lanes:
@@ -106,14 +122,14 @@ class Lanes:
         state = self.open[lane] = LaneState(self._run_for(lane))
         return state
 
-    def whole(self, lane: Lane, text: str) -> tuple[LaneState, int]:
-        """A text that is all of its lane, and how much of it is decided."""
+    def whole(self, lane: Lane, text: str) -> LaneState:
+        """A text that is all of its lane, run."""
         state = LaneState(self._run_for(lane))
-        state.run.feed(text)
-        decided = state.run.flush()
+        state.feed(text)
+        state.decided = state.run.flush()
         if state.is_unread:
             self.unread.append(state)
-        return state, decided
+        return state
 
     def end(self, lane: Lane) -> bool:
         """Nothing more comes in a lane. Was it open?"""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import deque
 
-from gateway.chat import Text
-from gateway.dialects.dialect import Dialect, Encoder
+from gateway.chat import Opening, Text
+from gateway.dialects.dialect import Dialect, Encoder, Head
 from gateway.errors import PolicyViolation
 from gateway.stream.lanes import Waiting
 from gateway.wire.sse import Frame
 
 OVERTAKE_AFTER = 16
+_NOTHING: deque[Waiting] = deque()
 # As much of an answer in one piece is taken from a provider.
 MOST_KEPT_BYTES = 64 << 20
 
@@ -24,13 +25,17 @@ MOST_KEPT_BYTES = 64 << 20
 class Outbox:
     """Frames leave as the `provider` wrote them, less what was changed; events in the encoder's words.
 
-    `waits`: whatever comes next must be put in here, too. `held` counts what had to wait because text in it
-    was undecided.
+    Frames that pass need no encoder, until the gateway has something of its own to say: as whom, `identify`
+    tells. `waits`: whatever comes next must be put in here, too. `held` counts what had to wait because
+    text in it was undecided.
     """
 
     __slots__ = (
+        "_client",
         "_encoder",
         "_end_at",
+        "_head",
+        "_identity",
         "_kept",
         "_kept_bytes",
         "_overtaking",
@@ -41,28 +46,49 @@ class Outbox:
         "waits",
     )
 
-    def __init__(self, provider: Dialect, encoder: Encoder, may_overtake: bool) -> None:
+    def __init__(self, provider: Dialect, client: Dialect, head: Head, may_overtake: bool) -> None:
         self.waits = False
         self.held = 0
         self.may_overtake = may_overtake
         self._provider = provider
-        self._encoder = encoder
-        self._queue: deque[Waiting] = deque()
+        self._client = client
+        self._head = head
+        self._encoder: Encoder | None = None
+        self._identity: Opening | None = None
+        # An empty deque is 760 bytes, and in most streams nothing waits at most times.
+        self._queue: deque[Waiting] | None = None
         self._overtaking = False
         self._kept: deque[Waiting] | None = None
         self._kept_bytes = 0
         self._end_at: int | None = None  # where among what is kept the end mark stands
 
     @property
+    def encoder(self) -> Encoder:
+        if self._encoder is None:
+            self._encoder = self._client.encoder(self._head)
+            if self._identity is not None:
+                self._encoder.encode(self._identity)
+        return self._encoder
+
+    def identify(self, opening: Opening) -> None:
+        """Whose answer it is, where its frames pass."""
+        if self._encoder is None:
+            self._identity = opening
+        else:
+            self._encoder.encode(opening)
+
+    @property
     def waiting(self) -> int:
         """How many are in it."""
-        return len(self._queue) + len(self._kept or ())
+        return len(self._queue or ()) + len(self._kept or ())
 
     def put(self, waiting: Waiting, out: list[bytes]) -> None:
         """Raises PolicyViolation where more would have to be kept than can be."""
         if waiting.undecided:
             self.held += 1
         if self._kept is None:
+            if self._queue is None:
+                self._queue = deque()
             self._queue.append(waiting)
         else:
             self._kept.append(waiting)
@@ -73,15 +99,17 @@ class Outbox:
 
     def release(self, out: list[bytes], everything: bool = False) -> None:
         """Add to `out` what can go, or `everything` that is not kept."""
-        queue, write = self._queue, self.write
+        queue, write = self._queue or _NOTHING, self.write
         while queue and (everything or not queue[0].undecided):
             out.append(write(queue.popleft()))
         if self.may_overtake:
             self._overtaking = bool(queue) and (self._overtaking or len(queue) > OVERTAKE_AFTER)
             if self._overtaking:
                 out += [write(waiting) for waiting in queue if not waiting.undecided]
-                self._queue = deque(waiting for waiting in queue if waiting.undecided)
-        self.waits = bool(self._queue) or self._kept is not None
+                queue = self._queue = deque(waiting for waiting in queue if waiting.undecided)
+        if not queue:
+            self._queue = None
+        self.waits = self._queue is not None or self._kept is not None
 
     def keep(self) -> None:
         """From here on nothing goes."""
@@ -92,7 +120,7 @@ class Outbox:
     def keep_no_more(self) -> None:
         """What was kept only waits for its turn."""
         if self._kept is not None:
-            self._queue += self._kept
+            self._queue = (self._queue or deque()) + self._kept
             self._kept = None
 
     def mark_end(self) -> None:
@@ -106,7 +134,7 @@ class Outbox:
         if before_end:
             at = len(kept) if self._end_at is None else self._end_at
             kept.insert(at, Waiting(Frame(before_end)))
-        self._queue += kept
+        self._queue = (self._queue or deque()) + kept
         self.release(out)
 
     def write(self, waiting: Waiting) -> bytes:
@@ -117,9 +145,8 @@ class Outbox:
             event.text = changes[event.path]
             if not event.text:
                 return b""
-        return self._encoder.encode(event)
+        return self.encoder.encode(event)
 
     def clear(self) -> None:
-        self._queue.clear()
-        self._kept = None
+        self._queue = self._kept = None
         self.waits = False

@@ -35,14 +35,15 @@ from gateway.errors import PolicyViolation, ProviderError, ProviderGarbage, Slui
 from gateway.privacy.model import ActionOf, Finding
 from gateway.privacy.redact import restore_body, violation
 from gateway.privacy.scanner import Scan
+from gateway.stream.beside import made_safe
+from gateway.stream.hearing import Hearing
 from gateway.stream.lanes import Lanes, LaneState, Waiting
 from gateway.stream.outbox import Outbox
+from gateway.stream.reader import Reader
 from gateway.wire.sse import Frame
 
 # What of an answer waits for a verdict on all of it.
 Hold = Literal["nothing", "end", "answer"]
-# Characters. A longer answer cannot be judged; no model says as much today.
-LONGEST_JUDGED = 1 << 20
 _NO_FRAME = Frame(b"")
 
 
@@ -58,10 +59,10 @@ class ResponseStream:
     to monitor, nothing. `texts` has then what was said, lane by lane, with placeholders; once `is_said` they
     can be judged, and `judged` goes on, or `fail` with what was violated. `outbox` tells what is held back.
 
-    After each call, `opened` tells whether the provider has said anything real, `done` that its end mark
-    has come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening
-    it has been written as the dialect's error event; before, nothing was, and it can still be a status.
-    Whoever has committed the 200 for another reason sets `opened` first.
+    After each call, `opened` tells whether the provider has said anything real, `done` that its end mark has
+    come, `ended` that nothing more will be returned. `error` is what went wrong. Met after the opening it has
+    been written as the dialect's error event; before, nothing was, and it can still be a status. Whoever has
+    committed the 200 for another reason sets `opened` first.
     """
 
     def __init__(
@@ -84,27 +85,25 @@ class ResponseStream:
         self.error: SluiceError | None = None
         self.frames = 0
         self.held_characters = 0
-        self.texts: dict[Lane, list[str]] = {}
         self._provider = provider
         self._passing = provider.name == client.name and not head.array
-        self._take = self._take_passing if self._passing else self._take_translating
+        # A method of `self` kept in it would be a cycle, and the stream last until the collector comes by.
+        self._take = type(self)._take_passing if self._passing else type(self)._take_translating
         self._head = head
         self._end_waits = False
         self._closed: bytes | None = None  # the provider has closed; what it left of a line
         self._classify: Classify = provider.classifier(json_output)
-        self._splitter = provider.splitter(max_frame_bytes)
-        self._decoder = provider.decoder()
-        self._encoder = client.encoder(head)
+        self._reader = Reader(provider, max_frame_bytes)
         self._lanes = Lanes(scan, json_output, model)
         # With a model an answer's finish must not pass a sentence that is being read.
-        self.outbox = Outbox(provider, self._encoder, may_overtake=model is None)
+        self.outbox = Outbox(provider, client, head, may_overtake=model is None)
         self._hold = hold
         self._stops = self._unjudged = hold in ("end", "answer")
-        self._said = 0
+        self._hearing = None if hold is None else Hearing(must_be_judged=self._stops)
         if hold == "answer":
             self.outbox.keep()
         self._choices: set[int] = set()
-        self._finished: set[int] = set()
+        self._finished: set[int] | None = None
 
     @property
     def said(self) -> int:
@@ -112,8 +111,12 @@ class ResponseStream:
         return self._lanes.said
 
     @property
+    def texts(self) -> Mapping[Lane, Sequence[str]]:
+        return {} if self._hearing is None else self._hearing.texts
+
+    @property
     def keepalive(self) -> bytes:
-        return self._encoder.keepalive
+        return self.outbox.encoder.keepalive
 
     def feed(self, data: bytes) -> bytes:
         """The next bytes of the provider; what can go to the client now."""
@@ -121,8 +124,10 @@ class ResponseStream:
             return b""
         out: list[bytes] = []
         try:
-            for frame in self._splitter.feed(data):
-                self._take(frame, out)
+            at = self._take_alike(data, out) if self._passing and not self.outbox.waits else 0
+            if at < len(data):
+                for frame, said in self._reader.feed(data[at:] if at else data):
+                    self._take(self, frame, said, out)
         except (ProviderError, PolicyViolation) as error:
             out.append(self.fail(error))
         return out[0] if len(out) == 1 else b"".join(out)
@@ -145,11 +150,11 @@ class ResponseStream:
         fault: SluiceError | None = None
         unfinished_line = b""
         try:
-            for frame in self._splitter.flush():
+            for frame in self._reader.flush():
                 if frame.data is None:
                     unfinished_line += frame.raw
                 else:
-                    self._take(frame, out)
+                    self._take(self, frame, None, out)
         except ProviderGarbage:
             fault = UpstreamTruncated("the provider closed the stream within an event")
         except (ProviderError, PolicyViolation) as error:
@@ -177,7 +182,7 @@ class ResponseStream:
         if self._passing:
             out.append(self._closed)
         elif not self.done:
-            out.append(self._encoder.end())
+            out.append(self.outbox.encoder.end())
         self.ended = True
 
     @property
@@ -194,7 +199,7 @@ class ResponseStream:
         self._unjudged = False
         self.opened = True
         out: list[bytes] = []
-        self.outbox.let_go(out, self._encoder.verdict(told) if told else b"")
+        self.outbox.let_go(out, self.outbox.encoder.verdict(told) if told else b"")
         if self._end_waits:
             self._end(out)
         self._close(out)
@@ -247,7 +252,7 @@ class ResponseStream:
         self._lanes.end_choice(None)
         self._release(out, everything=self.scan.blocked is None)
         self.outbox.clear()
-        out.append(self._encoder.fail(error.facts(self._head.id)))
+        out.append(self.outbox.encoder.fail(error.facts(self._head.id)))
         return b"".join(out)
 
     def abandon(self, error: SluiceError) -> bytes:
@@ -262,15 +267,18 @@ class ResponseStream:
 
     # --- frames that pass -----------------------------------------------------------------------------
 
-    def _take_passing(self, frame: Frame, out: list[bytes]) -> None:
+    def _take_passing(self, frame: Frame, said: Text | None, out: list[bytes]) -> None:
         if frame.data is None:
             self._pass(Waiting(frame) if self.outbox.waits else None, frame, out)
             return
         if self.done and self._stops:  # what has not been judged must not follow
             return
         self.frames += 1
+        if said is not None:
+            self._pass(self._text(said, frame, None), frame, out)
+            return
         waiting = None
-        for event in self._decoder.decode(frame):
+        for event in self._reader.decode(frame):
             if type(event) is Text:
                 if event.path:
                     waiting = self._text(event, frame, waiting)
@@ -284,6 +292,27 @@ class ResponseStream:
             self.opened = True
         self._pass(waiting, frame, out)
 
+    def _take_alike(self, data: bytes, out: list[bytes]) -> int:
+        """Frames like the one before but for their text, which most of an answer is, until one must wait.
+
+        No event is made of them, and they go as they came. Returns how far in `data` that went.
+        """
+        at, size = 0, len(data)
+        template = self._reader.template_for(data)
+        if template is None:
+            return at
+        state = self._lanes.open.get(template.lane) or self._begin(template.lane)
+        while at < size and (found := template.text(data, at)) is not None:
+            start, (text, at) = at, found
+            raw = data[start:at]
+            self.frames += 1
+            if not self._run(state, text):
+                waiting = self._wait(state, template.said(text), Waiting(template.frame(raw)))
+                self._pass(waiting, waiting.frame, out)
+                break
+            out.append(raw)
+        return at
+
     def _pass(self, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
         """A frame goes, or joins the queue."""
         if self.outbox.waits or (waiting is not None and waiting.undecided):
@@ -293,10 +322,10 @@ class ResponseStream:
 
     # --- events that are translated -------------------------------------------------------------------
 
-    def _take_translating(self, frame: Frame, out: list[bytes]) -> None:
+    def _take_translating(self, frame: Frame, said: Text | None, out: list[bytes]) -> None:
         if frame.data is not None and not self.done:  # behind the end mark nothing is the answer's
             self.frames += 1
-            self._translate(self._decoder.decode(frame), frame, out)
+            self._translate(self._reader.decode(frame) if said is None else (said,), frame, out)
 
     def _translate(self, events: Sequence[Event], frame: Frame, out: list[bytes]) -> None:
         for event in events:
@@ -308,7 +337,7 @@ class ResponseStream:
             if type(event) is Usage:
                 self.usage = event
             elif isinstance(event, Annotation | Logprobs | Extra):
-                if not self._made_safe(event):
+                if not made_safe(event, self._lanes, self.scan, self._provider, self._classify):
                     continue
             else:
                 self._note(event)
@@ -326,26 +355,10 @@ class ResponseStream:
             waiting.event = event
             self.outbox.put(waiting, out)
         elif waiting is None:
-            out.append(self._encoder.encode(event))
+            out.append(self.outbox.encoder.encode(event))
         else:
             waiting.event = event
             out.append(self.outbox.write(waiting))
-
-    def _made_safe(self, event: Annotation | Logprobs | Extra) -> bool:
-        """Redact and restore what an event says beside the lanes; whether it can still be said."""
-        if isinstance(event, Extra):
-            restore_body(event.data, self._classify, self.scan, self._provider.field_names)
-            return True
-        state = self._lanes.open.get(event.lane)
-        changed = state is not None and (state.changed or bool(state.pieces))
-        if isinstance(event, Logprobs):
-            return not changed  # they spell out the text as the provider wrote it
-        said = {"url": event.url, "title": event.title, "quote": event.quote}
-        restore_body(said, self._classify, self.scan)
-        event.url, event.title, event.quote = said["url"], said["title"], said["quote"]
-        if changed:
-            event.start = event.end = -1
-        return True
 
     # --- both -----------------------------------------------------------------------------------------
 
@@ -355,8 +368,9 @@ class ResponseStream:
             self._lanes.end_choice(event.choice)
             self._check()
             self._choices.add(event.choice)
-            self._finished.add(event.choice)
-            if self._unjudged and self._finished >= self._choices:
+            finished = self._finished = self._finished or set()
+            finished.add(event.choice)
+            if self._unjudged and finished >= self._choices:
                 self.outbox.keep()
         elif type(event) is LaneEnd:
             if self._lanes.end(event.lane):
@@ -374,8 +388,8 @@ class ResponseStream:
                 self.outbox.keep()
                 self.outbox.mark_end()
         elif type(event) is Opening:
-            if self._passing:  # an event of a verdict says whose it is
-                self._encoder.encode(event)
+            if self._passing:
+                self.outbox.identify(event)
         elif type(event) is Failure:
             # It may quote the prompt.
             restore_body(event.raw, self._classify, self.scan)
@@ -385,26 +399,25 @@ class ResponseStream:
         """Run a text; what waits or is changed because of it, None if the text is fine as it is."""
         lane = event.lane
         if lane.choice == WHOLE.choice:
-            state, decided = self._lanes.whole(lane, event.text)
+            state = self._lanes.whole(lane, event.text)
+            self._check()
+            is_fine = state.decided == state.fed and not state.run.edits
         else:
-            known = self._lanes.open.get(lane)
-            state = self._begin(lane) if known is None else known
-            decided = state.run.feed(event.text)
-            if state.heard is not None:
-                state.heard.append(event.text)
-                self._said += len(event.text)
-                if self._said > LONGEST_JUDGED:
-                    self._stop_hearing(state)
-        self._check()
-        start = state.fed
-        state.fed = start + len(event.text)
-        if decided == state.fed and not state.run.edits and not state.pieces:
-            return waiting
-        if waiting is None:
-            waiting = Waiting(frame)
-        waiting.undecided += 1
-        state.pieces.append((waiting, event, start))
-        state.settle(decided)
+            state = self._lanes.open.get(lane) or self._begin(lane)
+            is_fine = self._run(state, event.text)
+        return waiting if is_fine else self._wait(state, event, waiting or Waiting(frame))
+
+    def _run(self, state: LaneState, text: str) -> bool:
+        """Run the next piece of a lane; whether it is fine as it is."""
+        is_fine = state.feed(text)
+        if state.heard is not None and self._hearing is not None:
+            self._hearing.hear(state, text)
+        if self.scan.blocked is not None:
+            self._check()
+        return is_fine
+
+    def _wait(self, state: LaneState, event: Text, waiting: Waiting) -> Waiting:
+        state.wait(waiting, event)
         if waiting.undecided:
             self.held_characters += len(event.text)
         return waiting
@@ -415,15 +428,9 @@ class ResponseStream:
             if self._hold == "end" and not self.done:  # the finish of another choice was not the last one
                 self.outbox.keep_no_more()
         state = self._lanes.begin(lane)
-        if self._hold is not None and lane.choice >= 0 and lane.position >= 0:
-            state.heard = self.texts.setdefault(lane, [])  # a lane may go on after its end
+        if self._hearing is not None:
+            self._hearing.begin(lane, state)
         return state
-
-    def _stop_hearing(self, state: LaneState) -> None:
-        """An answer so long cannot be judged; to monitor, its beginning is."""
-        state.heard = None
-        if self._unjudged:
-            raise PolicyViolation("policy_violation: the answer is too long for rules that want it whole")
 
     def _check(self) -> None:
         if (found := violation(self.scan)) is not None:
@@ -434,7 +441,7 @@ class ResponseStream:
         self._end_waits = bool(self._lanes.unread) or self._unjudged
         if not self._end_waits:
             self._release(out, everything=True)
-            out.append(self._encoder.end())
+            out.append(self.outbox.encoder.end())
 
     def _release(self, out: list[bytes], everything: bool = False) -> None:
         self.outbox.release(out, everything and not self._lanes.unread)

@@ -161,6 +161,10 @@ class ResponseParser:
             self.complete = True
         return []
 
+    def release(self) -> None:
+        """Nothing is fed any more. Llhttp has methods of this: only the collector would free the two."""
+        del self._llhttp
+
     def _feed_head(self, data: bytes) -> None:
         # The limit falls at the same byte however the bytes are cut.
         room = self._room_bytes

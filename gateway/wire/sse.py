@@ -69,6 +69,11 @@ class SSESplitter:
             start = end
         return frames
 
+    @property
+    def is_between(self) -> bool:
+        """Has all that came been cut into frames?"""
+        return not self._held
+
     def flush(self) -> list[Frame]:
         """The stream has ended: what came after the last blank line, a cut line included, as a frame."""
         self._refuse_too_long()

@@ -74,7 +74,7 @@ def test_rules_are_switched_by_name_the_exact_one_first(rules: dict[str, Any], e
 
 
 def test_a_rule_may_refuse_what_is_only_flagged() -> None:
-    said = verdict(0.8, "jailbreak.dan")
+    said = verdict(0.9, "jailbreak.dan")
     assert decision(Threats(), said) == "flag"
     assert decision(Threats(rules={"jailbreak.dan": "block"}), said) == "block"
     assert decision(Threats(rules={"jailbreak.dan": "block"}), verdict(0.1, "jailbreak.dan")) == "allow"
@@ -92,7 +92,7 @@ def test_a_score_without_a_place_counts() -> None:
 
 
 def test_a_score_is_not_rounded_over_a_threshold() -> None:
-    assert decision(Threats(), verdict(0.984951)) == "flag"
+    assert decision(Threats(), verdict(0.969951)) == "flag"
 
 
 def test_what_is_watched_is_told_and_does_nothing() -> None:

@@ -228,7 +228,7 @@ def test_hard_case_24_in_any_other_syntax_the_value_is_raw(around: str) -> None:
 
 def test_hard_case_25_percent_encoded_in_a_url_comes_back_percent_encoded() -> None:
     made = vault()
-    made.hosts.add("h")
+    made.hosts |= {"h"}
     assert restored("https://h/u?e=%5BEMAIL_1%5D", scan=answer_scan(made)) == "https://h/u?e=x%40y.io"
     assert restored("https://h/u?e=[EMAIL_1]", scan=answer_scan(made)) == "https://h/u?e=x@y.io"
 
@@ -473,7 +473,7 @@ def test_hard_case_65_overlapping_findings_leave_nothing_behind() -> None:
     out = changed["messages"][0]["content"]
     assert "hunter22" not in out
     assert "3704" not in out
-    made.hosts.add("db.example.com")
+    made.hosts |= {"db.example.com"}
 
 
 def test_hard_case_66_a_value_over_two_parts_is_documented() -> None:

@@ -602,7 +602,7 @@ def test_whole_words_are_restored_at_any_cut(data: st.DataObject, pieces: list[s
 )
 def test_values_are_not_restored_into_image_links_or_unknown_hosts(text: str, restored: bool) -> None:
     vault = _vault()
-    vault.hosts.add("known.example")
+    vault.hosts |= {"known.example"}
     scan = answer_scan(vault)
     out = run_pieces(TextRun(scan), list(text))
     assert (out == text) is not restored

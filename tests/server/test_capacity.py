@@ -10,6 +10,7 @@ from gateway.errors import Overloaded
 from gateway.server.capacity import Capacity
 from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
+from tests.server.counting import Counted
 from tests.server.running import CHAT, Answer, Pair, asking, picture
 
 
@@ -26,14 +27,14 @@ def refused(answer: Answer) -> bool:
     return True
 
 
-async def test_one_more_than_the_limit_is_refused(start: Start) -> None:
+async def test_one_more_than_the_limit_is_refused(start: Start, counted: Counted) -> None:
     gateway = await start(max_requests=2)
     async with gateway.connect() as one, gateway.connect() as two:
         for connection in (one, two):
             connection.request(asking("sim:long?tokens=3000&pace_ms=5"), CHAT)
             assert (await connection.head()).status == 200
         assert refused(await gateway.chat("sim"))
-        assert capacity(gateway).refused == 1
+        assert counted("capacity_refusals_total") == 1
         healthy = await gateway.post(b"", "/healthz", method="GET")
         assert healthy.status == 200
         two.leave()
@@ -87,13 +88,13 @@ async def test_failures_give_back_what_they_held(start: Start) -> None:
     assert capacity(gateway).memory_bytes == 0
 
 
-async def test_a_hundred_at_once_are_answered_or_told_to_come_back(start: Start) -> None:
+async def test_a_hundred_at_once_are_answered_or_told_to_come_back(start: Start, counted: Counted) -> None:
     gateway = await start(max_requests=10)
     answers = await asyncio.gather(*(gateway.chat("sim:say?pace_ms=2") for _ in range(100)))
     told = [refused(answer) for answer in answers]
     assert told.count(False) >= 10
     assert all(answer.ended for answer in answers)
-    assert told.count(True) == capacity(gateway).refused > 0
+    assert told.count(True) == counted("capacity_refusals_total") > 0
     assert capacity(gateway).requests == 0
 
 

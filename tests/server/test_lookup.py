@@ -13,7 +13,7 @@ from gateway.guard.policy import Policy
 from gateway.server.reload import CURRENT
 from tests.server.conftest import Start
 from tests.server.running import CHAT, NEVER, Answer, Pair, asking, picture, saying
-from tests.server.test_attempts import WHOLE, provider, reply, scripted
+from tests.server.scripted import WHOLE, provider, reply, scripted
 
 BOB, EVE = "bob.stone@example.org", "eve.miller@example.net"
 

@@ -19,6 +19,7 @@ from gateway.guard.policy import Policy
 from gateway.server import models
 from tests.server import pipeline
 from tests.server.conftest import Start
+from tests.server.counting import Counted
 from tests.server.running import asking, saying, serving
 
 TEXT = "It was Zorblatt Quimby, mail zq@example.com."
@@ -138,7 +139,7 @@ async def test_a_label_that_nobody_explains_is_refused_and_one_that_is_nothing_i
     ],
 )
 async def test_an_analyzer_that_fails_refuses_or_leaves_it_to_the_rules(
-    said: tuple[int, str] | None, what: str
+    said: tuple[int, str] | None, what: str, counted: Counted
 ) -> None:
     async def respond(request: web.Request) -> web.Response:
         if said is None:
@@ -153,7 +154,8 @@ async def test_an_analyzer_that_fails_refuses_or_leaves_it_to_the_rules(
         lenient = Model(kind="presidio", url=url, timeout_s=0.5, on_error="rules")
         async with reading(lenient) as reader:
             assert await reader.read(["something"]) == {"something": []}
-            assert reader.failures == 1
+        assert counted("check_failures_total", check="model") == 2
+        assert counted("bypasses_total", reason="model") == 1
 
 
 async def test_a_model_that_fails_refuses_the_request_and_ends_the_answer(start: Start) -> None:
@@ -196,5 +198,6 @@ async def test_what_rules_hide_is_not_shown_to_an_analyzer() -> None:
                 lambda path, _: nature.get(str(path[0]), "text"),  # type: ignore[arg-type,return-value]
                 in_requests(),
                 reader,
+                0,
             )
     assert sorted(shown) == ["It was Zorblatt Quimby, mail XXXXXXXXXXXXXX.", "Pell", "XXXXXXXXXXXXXX"]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from gateway.server import metrics
+from gateway.server import metrics, telemetry
+from gateway.server.call import Call
 from tests.conftest import ROOT
 
 DASHBOARD = ROOT / "docs" / "ops" / "grafana-dashboard.json"
@@ -107,3 +108,16 @@ def test_the_page_of_operations_lists_every_metric() -> None:
         *known(),
         *(it.name for it in metrics.REGISTRY.collect()),
     }
+
+
+def test_the_page_of_operations_lists_every_cause_of_an_end() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    said = page[page.index("`ends` has one cause") :].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", said)) == {"ends", *metrics.CAUSES}
+
+
+def test_the_page_of_operations_lists_every_fact_of_a_request_in_the_log() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    table = page[page.index("| field | meaning |") :].partition("\n\n")[0]
+    listed = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert listed == set(telemetry.facts(Call("01", 0.0), 1.0)) - {"request_id"}

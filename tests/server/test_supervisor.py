@@ -132,15 +132,24 @@ async def test_a_changed_file_is_taken_over_by_all_workers_and_a_wrong_one_by_no
 
 
 async def test_a_restarted_worker_has_the_configuration_of_the_others(tmp_path: Path) -> None:
-    async with held() as (_, url), service(configuration(url, models='["one"]'), tmp_path) as running:
+    silent = '[log]\nlevel = "warning"'
+    async with (
+        held() as (_, url),
+        service(configuration(url, models='["one"]', more=silent), tmp_path) as running,
+    ):
+        assert (await running.ask("one")).status == 200
         running.file.write_text(configuration(url, models='["two"]'))
         running.signal(signal.SIGHUP)
         await running.says("the configuration was taken over")
+        assert (await running.ask("two")).status == 200
+        # Each request is a line now, and the one before was none.
+        assert '"status":200' in await running.says('"route":')
         (victim,) = running.workers()
         os.kill(victim, signal.SIGKILL)
         await running.says("was ended by SIGKILL")
         assert (await running.ask("one")).status == 404
         assert (await running.ask("two")).status == 200
+        assert '"status":200' in await running.says('"route":', times=3)
 
 
 async def test_reloads_under_load_fail_no_request(tmp_path: Path) -> None:

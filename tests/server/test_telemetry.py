@@ -31,6 +31,7 @@ def _logging_as_it_was() -> Iterator[None]:
     yield
     root.handlers[:], root.level, ours.level = before
     logging.captureWarnings(False)
+    logging.disable(logging.NOTSET)
 
 
 def written(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -114,6 +115,18 @@ def test_the_level_says_what_is_written(level: Any, quiet: bool, shown: int) -> 
     logging.getLogger("sluice.access").info("request")
     logging.getLogger("sluice").warning("a warning")
     assert len(written(stream)) == shown
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_level_follows_another_configuration(quiet: bool) -> None:
+    stream = io.StringIO()
+    logs.setup(Log(), stream, quiet=quiet)
+    for options in (Log("error"), Log("debug"), Log("warning")):
+        logs.follow(options)
+        logging.getLogger("sluice.access").debug(f"{options.level}: details")
+        logging.getLogger("sluice").warning(f"{options.level}: a warning")
+    wanted = ["debug: a warning", "warning: a warning"]
+    assert [each["message"] for each in written(stream)] == [*([] if quiet else ["debug: details"]), *wanted]
 
 
 def test_a_terminal_gets_plain_lines() -> None:

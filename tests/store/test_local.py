@@ -104,6 +104,22 @@ async def test_a_lock_that_is_never_let_go_is_a_store_that_is_away(
     await store.close()
 
 
+async def test_a_process_that_had_no_time_to_try_is_not_told_that_the_store_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would count for itself beside the others: of 60 requests a minute 72 were once let in."""
+    monkeypatch.setattr("gateway.store.local._PATIENCE_S", -1.0)  # so late does it get its turn
+    store = LocalStore(tmp_path)
+    other = sqlite3.connect(tmp_path / FILE, isolation_level=None)
+    other.execute("begin immediate")
+    waiting = asyncio.ensure_future(store.admit(ask(Limits(concurrent=1)), START_MS))
+    await asyncio.sleep(0.02)
+    other.execute("commit")
+    assert isinstance(await waiting, Admitted)
+    other.close()
+    await store.close()
+
+
 async def test_the_log_is_put_away_now_and_then(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     asked = ask(budget=Budget(tokens=10**9), tokens=1)

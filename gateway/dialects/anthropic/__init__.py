@@ -40,5 +40,6 @@ ANTHROPIC = Dialect(
     encoder=encode.Encoder,
     provider_error=errors.provider_error,
     encode_error=errors.encode_error,
+    text_in=decode.text_in,
     headers=(("anthropic-version", "2023-06-01"),),
 )

@@ -257,6 +257,19 @@ class Decoder:
             yield Extra(0, NAME, block.raw)
 
 
+def text_in(data: bytes) -> str | None:
+    """What a frame says, if that is one text and nothing else."""
+    try:
+        message = _strict(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    delta = message.delta
+    if message.type != "content_block_delta" or delta.type not in _FIELD_OF_DELTA:
+        return None
+    texts = [text for text in (delta.text, delta.thinking, delta.partial_json) if text]
+    return texts[0] if len(texts) == 1 and texts[0] == getattr(delta, _FIELD_OF_DELTA[delta.type]) else None
+
+
 def input_object(text: str) -> dict[str, Any]:
     """A tool's input from its JSON text; what is no object is wrapped, as Anthropic's documentation says.
 

@@ -35,6 +35,7 @@ from gateway.conversation import (
 from gateway.dialects.anthropic.decode import NAME
 from gateway.dialects.anthropic.encode import ENCRYPTED
 from gateway.dialects.anthropic.request import UNSIGNED
+from gateway.dialects.reading import dicts_in, list_in, number_in, object_in, string_in
 from gateway.errors import InvalidRequest
 from gateway.wire.jsontext import encode
 
@@ -55,23 +56,23 @@ def read(request: ChatRequest) -> Conversation:
         messages=list(_messages(body)),
         dialect=NAME,
         stream=request.stream,
-        max_output_tokens=_number(body, "max_tokens", int),
-        top_k=_number(body, "top_k", int),
-        stop=_list(body, "stop_sequences"),
+        max_output_tokens=number_in(body, "max_tokens", int),
+        top_k=number_in(body, "top_k", int),
+        stop=list_in(body, "stop_sequences"),
         extra={
             name: value
             for name, value in body.items()
             if name not in _KNOWN and value is not None and value != _DEFAULTS.get(name)
         },
     )
-    if (temperature := _number(body, "temperature", float)) != 1.0:
+    if (temperature := number_in(body, "temperature", float)) != 1.0:
         conversation.temperature = temperature
-    if (top_p := _number(body, "top_p", float)) != 1.0:
+    if (top_p := number_in(body, "top_p", float)) != 1.0:
         conversation.top_p = top_p
     _read_tools(body, conversation)
     _read_output(body, conversation)
     _read_thinking(body, conversation)
-    if metadata := dict(_object(body, "metadata")):
+    if metadata := dict(object_in(body, "metadata")):
         conversation.user = metadata.pop("user_id", None)
         conversation.metadata = metadata or None
     if body.get("service_tier") == "standard_only":
@@ -80,7 +81,7 @@ def read(request: ChatRequest) -> Conversation:
 
 
 def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
-    for index, tool in enumerate(_dicts(body, "tools")):
+    for index, tool in enumerate(dicts_in(body, "tools")):
         kind = tool.get("type")
         if kind not in (None, "custom"):
             conversation.extra[str(kind)] = tool  # the provider's own, as web_search_20250305
@@ -92,12 +93,12 @@ def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
             Tool(
                 name,
                 tool.get("description") or "",
-                _object(tool, "input_schema"),
+                object_in(tool, "input_schema"),
                 tool.get("strict"),
                 cache=tool.get("cache_control"),
             )
         )
-    if choice := _object(body, "tool_choice"):
+    if choice := object_in(body, "tool_choice"):
         modes: dict[Any, Literal["auto", "none", "required", "named"]] = {
             "auto": "auto",
             "any": "required",
@@ -113,12 +114,12 @@ def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
 
 
 def _read_output(body: dict[str, Any], conversation: Conversation) -> None:
-    config = _object(body, "output_config")
-    format = _object(config, "format") or _object(body, "output_format")
+    config = object_in(body, "output_config")
+    format = object_in(config, "format") or object_in(body, "output_format")
     if format:
         if format.get("type") != "json_schema":
             raise InvalidRequest("the output format is not known", param="output_config.format.type")
-        conversation.output = OutputFormat("json_schema", schema=_object(format, "schema"))
+        conversation.output = OutputFormat("json_schema", schema=object_in(format, "schema"))
     if effort := config.get("effort"):
         conversation.effort = str(effort)
     for name, value in config.items():
@@ -127,12 +128,12 @@ def _read_output(body: dict[str, Any], conversation: Conversation) -> None:
 
 
 def _read_thinking(body: dict[str, Any], conversation: Conversation) -> None:
-    thinking = _object(body, "thinking")
+    thinking = object_in(body, "thinking")
     match thinking.get("type"):
         case None | "adaptive":
             return
         case "enabled":
-            conversation.thinking_budget = _number(thinking, "budget_tokens", int)
+            conversation.thinking_budget = number_in(thinking, "budget_tokens", int)
         case "disabled" | "between_tools":
             conversation.effort = "none"
         case _:
@@ -142,7 +143,7 @@ def _read_thinking(body: dict[str, Any], conversation: Conversation) -> None:
 def _messages(body: dict[str, Any]) -> Iterator[Message]:
     if system := body.get("system"):
         yield Message("system", list(_parts(system, "system")))
-    for index, message in enumerate(_dicts(body, "messages")):
+    for index, message in enumerate(dicts_in(body, "messages")):
         role = message.get("role")
         at = f"messages[{index}]"
         if role not in ("user", "assistant", "system"):
@@ -167,26 +168,26 @@ def _part(block: dict[str, Any], at: str) -> Iterator[Part]:
     cache = block.get("cache_control")
     match block.get("type"):
         case "text":
-            yield TextPart(_string(block, "text"), cache)
+            yield TextPart(string_in(block, "text"), cache)
         case "image":
-            yield _image(_object(block, "source"), cache, at)
+            yield _image(object_in(block, "source"), cache, at)
         case "document":
             yield from _document(block, cache)
         case "thinking":
-            signature = _string(block, "signature")
-            text = _string(block, "thinking" if signature else UNSIGNED)
+            signature = string_in(block, "signature")
+            text = string_in(block, "thinking" if signature else UNSIGNED)
             yield ReasoningPart(text, signature, origin=NAME if signature else "")
         case "redacted_thinking":
-            data = _string(block, "data")
+            data = string_in(block, "data")
             if data.startswith(ENCRYPTED):
                 id, _, sealed = data.removeprefix(ENCRYPTED).partition(":")
                 yield ReasoningPart(sealed=sealed, id=id, origin="openai_responses")
             else:
                 yield ReasoningPart(sealed=data, origin=NAME)
         case "tool_use":
-            id, name = _string(block, "id"), _string(block, "name")
+            id, name = string_in(block, "id"), string_in(block, "name")
             arguments = encode(block.get("input") or {}).decode()
-            yield ToolCallPart(id, name, arguments, signature=_string(block, "signature"), cache=cache)
+            yield ToolCallPart(id, name, arguments, signature=string_in(block, "signature"), cache=cache)
         case "tool_result":
             content = block.get("content")
             parts = list(_parts([] if content is None else content, f"{at}.content"))
@@ -196,7 +197,7 @@ def _part(block: dict[str, Any], at: str) -> Iterator[Part]:
                     f"{at}.content has a block that only Anthropic knows", param=f"{at}.content"
                 )
             yield ToolResultPart(
-                _string(block, "tool_use_id"), shown, bool(block.get("is_error")), cache=cache
+                string_in(block, "tool_use_id"), shown, bool(block.get("is_error")), cache=cache
             )
         case _:
             yield ExtraPart(NAME, block)
@@ -205,30 +206,30 @@ def _part(block: dict[str, Any], at: str) -> Iterator[Part]:
 def _image(source: dict[str, Any], cache: dict[str, Any] | None, at: str) -> ImagePart:
     match source.get("type"):
         case "base64":
-            return ImagePart(_string(source, "data"), _string(source, "media_type"), cache=cache)
+            return ImagePart(string_in(source, "data"), string_in(source, "media_type"), cache=cache)
         case "url":
-            return ImagePart(url=_string(source, "url"), cache=cache)
+            return ImagePart(url=string_in(source, "url"), cache=cache)
         case "file":
-            return ImagePart(file_id=_string(source, "file_id"), cache=cache)
+            return ImagePart(file_id=string_in(source, "file_id"), cache=cache)
         case _:
             raise InvalidRequest(f"{at}.source.type is not known", param=f"{at}.source.type")
 
 
 def _document(block: dict[str, Any], cache: dict[str, Any] | None) -> Iterator[Part]:
-    source = _object(block, "source")
-    if _object(block, "citations").get("enabled"):
+    source = object_in(block, "source")
+    if object_in(block, "citations").get("enabled"):
         yield ExtraPart(NAME, block)  # answers that cite it can be asked for nowhere else
         return
-    if context := _string(block, "context"):
+    if context := string_in(block, "context"):
         yield TextPart(context)
-    part = FilePart(name=_string(block, "title"), media_type=_string(source, "media_type"), cache=cache)
+    part = FilePart(name=string_in(block, "title"), media_type=string_in(source, "media_type"), cache=cache)
     match source:
         case {"type": "base64", "data": str(data)}:
             part.data = data
         case {"type": "text", "data": str(data)} | {"type": "content", "content": str(data)}:
             part.text, part.media_type = data, "text/plain"
         case {"type": "content", "content": [*blocks]} if all(_is_text(block) for block in blocks):
-            part.text, part.media_type = "\n".join(_string(block, "text") for block in blocks), "text/plain"
+            part.text, part.media_type = "\n".join(string_in(block, "text") for block in blocks), "text/plain"
         case {"type": "url", "url": str(url)}:
             part.url, part.media_type = url, "application/pdf"
         case {"type": "file", "file_id": str(id)}:
@@ -241,46 +242,3 @@ def _document(block: dict[str, Any], cache: dict[str, Any] | None) -> Iterator[P
 
 def _is_text(block: Any) -> bool:
     return isinstance(block, dict) and block.get("type") == "text"
-
-
-def _object(holder: dict[str, Any], name: str) -> dict[str, Any]:
-    value = holder.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidRequest(f"{name} must be an object", param=name)
-    return value
-
-
-def _list(holder: dict[str, Any], name: str) -> list[Any]:
-    value = holder.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise InvalidRequest(f"{name} must be a list", param=name)
-    return value
-
-
-def _dicts(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    values = _list(holder, name)
-    if not all(isinstance(value, dict) for value in values):
-        raise InvalidRequest(f"{name} must be a list of objects", param=name)
-    return values
-
-
-def _string(holder: dict[str, Any], name: str) -> str:
-    value = holder.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be a string", param=name)
-    return value
-
-
-def _number(holder: dict[str, Any], name: str, kind: type[int] | type[float]) -> Any:
-    value = holder.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
-        raise InvalidRequest(f"{name} must be a number", param=name)
-    return value

@@ -38,6 +38,7 @@ from gateway.conversation import (
 from gateway.dialects.gemini.encode import foreign_seal
 from gateway.dialects.gemini.schema import json_schema
 from gateway.dialects.gemini.words import NAME
+from gateway.dialects.reading import dicts_in, number_in, object_in, string_in
 from gateway.errors import InvalidRequest
 from gateway.wire.jsontext import encode
 
@@ -65,34 +66,34 @@ def read(request: ChatRequest) -> Conversation:
         messages=list(_messages(body)),
         dialect=NAME,
         stream=request.stream,
-        metadata=_object(body, "labels") or None,
+        metadata=object_in(body, "labels") or None,
         extra={name: value for name, value in body.items() if name not in _KNOWN and value},
     )
     tier = body.get("serviceTier")
     if isinstance(tier, str) and tier.lower() != "unspecified":
         conversation.service_tier = _TIERS.get(tier.lower(), tier)
-    _read_settings(_object(body, "generationConfig"), conversation)
+    _read_settings(object_in(body, "generationConfig"), conversation)
     _read_tools(body, conversation)
     return conversation
 
 
 def _read_settings(config: dict[str, Any], conversation: Conversation) -> None:
-    conversation.temperature = _number(config, "temperature", float)
-    conversation.top_p = _number(config, "topP", float)
-    top_k = _number(config, "topK", float)
+    conversation.temperature = number_in(config, "temperature", float)
+    conversation.top_p = number_in(config, "topP", float)
+    top_k = number_in(config, "topK", float)
     conversation.top_k = None if top_k is None else int(top_k)
-    conversation.max_output_tokens = _number(config, "maxOutputTokens", int)
-    conversation.seed = _number(config, "seed", int)
-    conversation.n = _number(config, "candidateCount", int)
-    conversation.presence_penalty = _number(config, "presencePenalty", float)
-    conversation.frequency_penalty = _number(config, "frequencyPenalty", float)
+    conversation.max_output_tokens = number_in(config, "maxOutputTokens", int)
+    conversation.seed = number_in(config, "seed", int)
+    conversation.n = number_in(config, "candidateCount", int)
+    conversation.presence_penalty = number_in(config, "presencePenalty", float)
+    conversation.frequency_penalty = number_in(config, "frequencyPenalty", float)
     conversation.stop = [str(each) for each in config.get("stopSequences") or ()]
     if config.get("responseLogprobs"):
         conversation.logprobs = True
-        conversation.top_logprobs = _number(config, "logprobs", int)
+        conversation.top_logprobs = number_in(config, "logprobs", int)
     _read_output(config, conversation)
-    thinking = _object(config, "thinkingConfig")
-    budget, level = _number(thinking, "thinkingBudget", int), thinking.get("thinkingLevel")
+    thinking = object_in(config, "thinkingConfig")
+    budget, level = number_in(thinking, "thinkingBudget", int), thinking.get("thinkingLevel")
     if budget == 0:
         conversation.effort = "none"
     elif budget is not None and budget > 0:  # below 0, the model decides
@@ -107,7 +108,7 @@ def _read_settings(config: dict[str, Any], conversation: Conversation) -> None:
 def _read_output(config: dict[str, Any], conversation: Conversation) -> None:
     kind = config.get("responseMimeType") or "text/plain"
     schema = config.get("responseJsonSchema")
-    if schema is None and (own := _object(config, "responseSchema")):
+    if schema is None and (own := object_in(config, "responseSchema")):
         schema = json_schema(own)
     if kind == "application/json":
         if isinstance(schema, dict):
@@ -119,18 +120,18 @@ def _read_output(config: dict[str, Any], conversation: Conversation) -> None:
 
 
 def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
-    for index, holder in enumerate(_dicts(body, "tools")):
+    for index, holder in enumerate(dicts_in(body, "tools")):
         at = f"tools[{index}]"
         for name, value in holder.items():
             if name == "functionDeclarations":
-                conversation.tools += [_tool(tool, at) for tool in _dicts(holder, name)]
+                conversation.tools += [_tool(tool, at) for tool in dicts_in(holder, name)]
             elif value is not None:
                 conversation.extra[f"{at}.{name}"] = value  # the provider's own, as googleSearch
-    config = _object(body, "toolConfig")
+    config = object_in(body, "toolConfig")
     for name, value in config.items():
         if name != "functionCallingConfig" and value:
             conversation.extra[f"toolConfig.{name}"] = value
-    calling = _object(config, "functionCallingConfig")
+    calling = object_in(config, "functionCallingConfig")
     names = [str(name) for name in calling.get("allowedFunctionNames") or ()]
     match str(calling.get("mode") or "AUTO").upper():
         case "AUTO" | "MODE_UNSPECIFIED" | "VALIDATED":
@@ -146,22 +147,22 @@ def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
 
 
 def _tool(declared: dict[str, Any], at: str) -> Tool:
-    name = _string(declared, "name")
+    name = string_in(declared, "name")
     if not name:
         raise InvalidRequest(f"{at} has a function without a name", param=at)
     schema = declared.get("parametersJsonSchema")
     if not isinstance(schema, dict):
-        schema = json_schema(_object(declared, "parameters"))
-    return Tool(name, _string(declared, "description"), schema or {"type": "object", "properties": {}})
+        schema = json_schema(object_in(declared, "parameters"))
+    return Tool(name, string_in(declared, "description"), schema or {"type": "object", "properties": {}})
 
 
 def _messages(body: dict[str, Any]) -> Iterator[Message]:
-    if system := _object(body, "systemInstruction"):
+    if system := object_in(body, "systemInstruction"):
         reader = _Parts()
         yield Message("system", reader.of(system, "systemInstruction"))
     reader = _Parts()
     said: Message | None = None
-    for index, content in enumerate(_dicts(body, "contents")):
+    for index, content in enumerate(dicts_in(body, "contents")):
         at = f"contents[{index}]"
         role = content.get("role") or "user"
         if role not in ("user", "model", "function"):
@@ -216,19 +217,19 @@ class _Parts:
         self._open: dict[str, list[str]] = {}
 
     def of(self, content: dict[str, Any], at: str) -> list[Part]:
-        return [self._part(part, f"{at}.parts[{i}]") for i, part in enumerate(_dicts(content, "parts"))]
+        return [self._part(part, f"{at}.parts[{i}]") for i, part in enumerate(dicts_in(content, "parts"))]
 
     def _part(self, part: dict[str, Any], at: str) -> Part:
-        foreign = _object(_object(part, "partMetadata"), "providerItem")
+        foreign = object_in(object_in(part, "partMetadata"), "providerItem")
         if isinstance(foreign.get("item"), dict):
             return ExtraPart(str(foreign.get("dialect")), foreign["item"])
         match part:
             case {"functionCall": dict(call)}:
-                return self._call(call, _string(part, "thoughtSignature"), at)
+                return self._call(call, string_in(part, "thoughtSignature"), at)
             case {"functionResponse": dict(response)}:
                 return self._response(response, at)
             case {"text": str(text), "thought": True}:
-                return _thought(text, _string(part, "thoughtSignature"))
+                return _thought(text, string_in(part, "thoughtSignature"))
             case {"text": str(text)}:
                 return TextPart(text)
             case {"inlineData": dict(blob)} | {"fileData": dict(blob)}:
@@ -237,16 +238,16 @@ class _Parts:
                 return ExtraPart(NAME, part)
 
     def _call(self, call: dict[str, Any], signature: str, at: str) -> Part:
-        name, id = _string(call, "name"), _string(call, "id")
+        name, id = string_in(call, "name"), string_in(call, "id")
         if not name:
             raise InvalidRequest(f"{at}.functionCall.name must not be empty", param=f"{at}.functionCall.name")
         self._count += 1
         id = id or f"call_{self._count}_{name}"
         self._open.setdefault(name, []).append(id)
-        return ToolCallPart(id, name, encode(_object(call, "args")).decode(), signature=signature)
+        return ToolCallPart(id, name, encode(object_in(call, "args")).decode(), signature=signature)
 
     def _response(self, response: dict[str, Any], at: str) -> Part:
-        name, id = _string(response, "name"), _string(response, "id")
+        name, id = string_in(response, "name"), string_in(response, "id")
         waiting = self._open.get(name, [])
         if id in waiting:
             waiting.remove(id)
@@ -254,7 +255,7 @@ class _Parts:
             if not waiting:
                 raise InvalidRequest(f"{at} answers no call of that function", param=f"{at}.functionResponse")
             id = waiting.pop(0)
-        said = _object(response, "response")
+        said = object_in(response, "response")
         content: list[TextPart | ImagePart | FilePart] = []
         is_error = set(said) == {"error"}
         match said:
@@ -263,8 +264,8 @@ class _Parts:
             case _:
                 if said or not response.get("parts"):
                     content.append(TextPart(encode(said).decode()))
-        for each in _dicts(response, "parts"):
-            blob = _object(each, "inlineData") or _object(each, "fileData")
+        for each in dicts_in(response, "parts"):
+            blob = object_in(each, "inlineData") or object_in(each, "fileData")
             content.append(_media(blob, at))
         return ToolResultPart(id, content, is_error, name)
 
@@ -281,47 +282,11 @@ def _thought(text: str, signature: str) -> ReasoningPart:
 
 
 def _media(blob: dict[str, Any], at: str) -> ImagePart | FilePart:
-    kind, data, url = (_string(blob, name) for name in ("mimeType", "data", "fileUri"))
+    kind, data, url = (string_in(blob, name) for name in ("mimeType", "data", "fileUri"))
     if not data and not url:
         raise InvalidRequest(f"{at} has neither data nor fileUri", param=at)
     # Only Google can find what its Files API keeps.
     file_id, url = (url, "") if url.startswith(_FILES_API) else ("", url)
     if kind.startswith("image/"):
         return ImagePart(data, kind, url, file_id)
-    return FilePart(kind, data, url=url, file_id=file_id, name=_string(blob, "displayName"))
-
-
-def _object(holder: dict[str, Any], name: str) -> dict[str, Any]:
-    value = holder.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidRequest(f"{name} must be an object", param=name)
-    return value
-
-
-def _dicts(holder: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    values = holder.get(name)
-    if values is None:
-        return []
-    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-        raise InvalidRequest(f"{name} must be a list of objects", param=name)
-    return values
-
-
-def _string(holder: dict[str, Any], name: str) -> str:
-    value = holder.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be a string", param=name)
-    return value
-
-
-def _number(holder: dict[str, Any], name: str, kind: type[int] | type[float]) -> Any:
-    value = holder.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
-        raise InvalidRequest(f"{name} must be a number", param=name)
-    return value
+    return FilePart(kind, data, url=url, file_id=file_id, name=string_in(blob, "displayName"))

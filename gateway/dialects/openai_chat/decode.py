@@ -106,8 +106,8 @@ class Decoder:
     """
 
     def __init__(self) -> None:
-        self._walk = Walk(self._call)
-        self._begun: set[tuple[int, int]] = set()
+        self._walk: Walk | None = None  # most answers have no frame that needs it
+        self._begun: dict[tuple[int, int], None] = {}  # a set, but those are large before they hold anything
         self._opened = False
 
     def decode(self, frame: Frame) -> list[Event]:
@@ -164,7 +164,9 @@ class Decoder:
         if error := tree.get("error"):
             return [Failure(error if isinstance(error, dict) else {"message": str(error)})]
         events: list[Event] = [] if self._opened else list(self._open(tree))
-        events += self._walk.texts_and_calls(tree)
+        if self._walk is None:
+            self._walk = Walk()
+        events += self._walk.texts_and_calls(tree, self._call)
         choices = tree.get("choices")
         for choice in choices if isinstance(choices, list) else ():
             index = choice.get("index")
@@ -182,7 +184,7 @@ class Decoder:
         self, choice: int, index: int, id: str | None, name: str | None, custom: bool, signature: str
     ) -> Iterator[Event]:
         if (id or name) and (choice, index) not in self._begun:
-            self._begun.add((choice, index))
+            self._begun[choice, index] = None
             yield ToolCall(choice, index, id or "", name or "", custom, signature)
 
     def _open(self, tree: dict[str, Any]) -> Iterator[Event]:
@@ -195,6 +197,28 @@ class Decoder:
                 model if isinstance(model, str) else "",
                 created if isinstance(created, int) else 0,
             )
+
+
+def text_in(data: bytes) -> str | None:
+    """What a chunk says, if that is one text and nothing else."""
+    try:
+        chunk = _strict.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if len(chunk.choices) != 1 or len(chunk.usage) > 4:
+        return None
+    choice = chunk.choices[0]
+    delta = choice.delta
+    if choice.finish_reason or len(choice.logprobs) > 4:
+        return None
+    said = [delta.content, delta.reasoning_content, delta.reasoning, delta.refusal]
+    for call in delta.tool_calls or ():
+        function = call.function or _Function()
+        if call.id or function.name:
+            return None
+        said.append(function.arguments)
+    texts = [text for text in said if text]
+    return texts[0] if len(texts) == 1 else None
 
 
 def finish(choice: int, word: str, met: Any = None) -> Event:

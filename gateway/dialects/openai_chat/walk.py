@@ -39,15 +39,14 @@ def at_delta(place: int) -> Path:
 class Walk:
     """What must be remembered between the chunks of one answer."""
 
-    def __init__(self, begin: _Begin) -> None:
-        self._begin = begin
+    def __init__(self) -> None:
         self._calls: dict[int, list[str]] = {}  # choice -> ids of its calls, in order
         self._blocks: dict[tuple[int, str], list[Any]] = {}  # (choice, kind) -> the provider's indexes
         self._signed: set[tuple[int, int]] = set()
         self._cited: set[str] = set()
 
-    def texts_and_calls(self, tree: dict[str, Any]) -> list[Event]:
-        """Raises ProviderGarbage."""
+    def texts_and_calls(self, tree: dict[str, Any], begin: _Begin) -> list[Event]:
+        """`begin` tells of a call if it is a new one. Raises ProviderGarbage."""
         lanes: dict[Path, Lane] = {}
         found: list[tuple[_Place, Event]] = []
         choices = tree.get("choices")
@@ -59,7 +58,7 @@ class Walk:
             delta = choice.get("delta")
             if isinstance(delta, dict):
                 lanes.update(self._lanes(index, at_delta(place), delta))
-                found += self._beside(index, delta)
+                found += self._beside(index, delta, begin)
         for path, text in texts(tree, ()):
             if not text:
                 continue
@@ -119,7 +118,7 @@ class Walk:
             indexes.append(index)
         return indexes.index(index)
 
-    def _beside(self, index: int, delta: dict[str, Any]) -> Iterator[tuple[_Place, Event]]:
+    def _beside(self, index: int, delta: dict[str, Any], begin: _Begin) -> Iterator[tuple[_Place, Event]]:
         for detail in _dicts(delta.get("reasoning_details")):
             yield from self._sealed(index, detail)
         signature = _signature(delta)
@@ -128,14 +127,14 @@ class Walk:
             named = call.get("custom" if custom else "function")
             named = named if isinstance(named, dict) else {}
             own = _signature(call) or (signature if position == 0 else "")
-            for event in self._begin(index, number, call.get("id"), named.get("name"), custom, own):
+            for event in begin(index, number, call.get("id"), named.get("name"), custom, own):
                 signature = "" if own == signature else signature
                 yield (index, _CALL, number, 0), event
             if isinstance(arguments := named.get("arguments"), dict):
                 text = Text(Lane(index, "arguments", number), encode(arguments).decode())
                 yield (index, _CALL, number, 1), text
         if isinstance(function := delta.get("function_call"), dict):
-            for event in self._begin(index, 0, None, function.get("name"), False, ""):
+            for event in begin(index, 0, None, function.get("name"), False, ""):
                 yield (index, _CALL, 0, 0), event
         if signature:
             yield (index, _CONTENT, 0, 1), Sealed(Lane(index, "content"), "signature", signature)

@@ -27,4 +27,5 @@ OPENAI_COMPLETIONS = Dialect(
     encoder=encode.Encoder,
     provider_error=errors.provider_error,
     encode_error=errors.encode_error,
+    text_in=decode.text_in,
 )

@@ -121,6 +121,18 @@ class Decoder:
             )
 
 
+def text_in(data: bytes) -> str | None:
+    """What a chunk says, if that is one text and nothing else."""
+    try:
+        chunk = _strict.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if len(chunk.choices) != 1 or len(chunk.usage) > 4:
+        return None
+    choice = chunk.choices[0]
+    return None if choice.finish_reason or len(choice.logprobs) > 4 else choice.text
+
+
 def _logprobs(choice: int, raw: Any) -> Iterator[Event]:
     """The legacy object of lists (`logprobs.py`) as a list of objects."""
     match raw:

@@ -22,6 +22,7 @@ from typing import Any
 from gateway.conversation import ChatRequest, Conversation, OutputFormat, Tool, ToolChoice
 from gateway.dialects.openai_responses.answer import NAME
 from gateway.dialects.openai_responses.items import read_items
+from gateway.dialects.reading import list_in, number_in, object_in, string_in
 from gateway.errors import InvalidRequest
 
 # Fields with a neutral word, and hints.
@@ -43,13 +44,13 @@ def read(request: ChatRequest) -> Conversation:
         messages=read_items(body.get("instructions"), body.get("input")),
         dialect=NAME,
         stream=request.stream,
-        max_output_tokens=_number(body, "max_output_tokens", int),
-        temperature=_unless(1, _number(body, "temperature", float)),
-        top_p=_unless(1, _number(body, "top_p", float)),
-        top_logprobs=_number(body, "top_logprobs", int) or None,
-        user=_string(body, "safety_identifier") or _string(body, "user") or None,
-        metadata=_object(body, "metadata") or None,
-        cache_key=_string(body, "prompt_cache_key") or None,
+        max_output_tokens=number_in(body, "max_output_tokens", int),
+        temperature=_unless(1, number_in(body, "temperature", float)),
+        top_p=_unless(1, number_in(body, "top_p", float)),
+        top_logprobs=number_in(body, "top_logprobs", int) or None,
+        user=string_in(body, "safety_identifier") or string_in(body, "user") or None,
+        metadata=object_in(body, "metadata") or None,
+        cache_key=string_in(body, "prompt_cache_key") or None,
         service_tier=_unless("auto", body.get("service_tier")),
         extra={
             name: value
@@ -62,7 +63,7 @@ def read(request: ChatRequest) -> Conversation:
     _read_tools(body, conversation)
     _read_text(body, conversation)
     _read_reasoning(body, conversation)
-    include = _list(body, "include")
+    include = list_in(body, "include")
     if conversation.top_logprobs or _LOGPROBS in include:
         conversation.logprobs = True
     if unknown := [name for name in include if name not in _HINTED]:
@@ -71,7 +72,7 @@ def read(request: ChatRequest) -> Conversation:
 
 
 def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
-    for index, tool in enumerate(_list(body, "tools")):
+    for index, tool in enumerate(list_in(body, "tools")):
         at = f"tools[{index}]"
         if not isinstance(tool, dict):
             raise InvalidRequest(f"{at} must be an object", param=at)
@@ -81,11 +82,11 @@ def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
             continue
         if not isinstance(name := tool.get("name"), str):
             raise InvalidRequest(f"{at}.name must be a string", param=f"{at}.name")
-        read_tool = Tool(name, _string(tool, "description"))
+        read_tool = Tool(name, string_in(tool, "description"))
         if kind == "custom":
-            read_tool.custom = _object(tool, "format") or {"type": "text"}
+            read_tool.custom = object_in(tool, "format") or {"type": "text"}
         else:
-            read_tool.schema = _object(tool, "parameters")
+            read_tool.schema = object_in(tool, "parameters")
             read_tool.strict = tool.get("strict")
         conversation.tools.append(read_tool)
     choice = body.get("tool_choice")
@@ -109,8 +110,8 @@ def _read_tools(body: dict[str, Any], conversation: Conversation) -> None:
 
 
 def _read_text(body: dict[str, Any], conversation: Conversation) -> None:
-    text = _object(body, "text")
-    format = _object(text, "format")
+    text = object_in(body, "text")
+    format = object_in(text, "format")
     match format.get("type"):
         case None | "text":
             pass
@@ -119,10 +120,10 @@ def _read_text(body: dict[str, Any], conversation: Conversation) -> None:
         case "json_schema":
             conversation.output = OutputFormat(
                 "json_schema",
-                _string(format, "name"),
-                _object(format, "schema"),
+                string_in(format, "name"),
+                object_in(format, "schema"),
                 format.get("strict"),
-                _string(format, "description"),
+                string_in(format, "description"),
             )
         case _:
             raise InvalidRequest("the output format is not known", param="text.format.type")
@@ -132,8 +133,8 @@ def _read_text(body: dict[str, Any], conversation: Conversation) -> None:
 
 
 def _read_reasoning(body: dict[str, Any], conversation: Conversation) -> None:
-    reasoning = _object(body, "reasoning")
-    conversation.effort = _string(reasoning, "effort") or None
+    reasoning = object_in(body, "reasoning")
+    conversation.effort = string_in(reasoning, "effort") or None
     for name, value in reasoning.items():
         if name not in ("effort", "summary", "generate_summary") and value is not None:
             conversation.extra[f"reasoning.{name}"] = value
@@ -141,39 +142,3 @@ def _read_reasoning(body: dict[str, Any], conversation: Conversation) -> None:
 
 def _unless(default: Any, value: Any) -> Any:
     return None if value == default else value
-
-
-def _object(holder: dict[str, Any], name: str) -> dict[str, Any]:
-    value = holder.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise InvalidRequest(f"{name} must be an object", param=name)
-    return value
-
-
-def _list(holder: dict[str, Any], name: str) -> list[Any]:
-    value = holder.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise InvalidRequest(f"{name} must be a list", param=name)
-    return value
-
-
-def _string(holder: dict[str, Any], name: str) -> str:
-    value = holder.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidRequest(f"{name} must be a string", param=name)
-    return value
-
-
-def _number(holder: dict[str, Any], name: str, kind: type[int] | type[float]) -> Any:
-    value = holder.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
-        raise InvalidRequest(f"{name} must be a number", param=name)
-    return value

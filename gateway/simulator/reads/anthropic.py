@@ -20,6 +20,7 @@ from gateway.simulator.asked import (
     decoded,
     objects,
     string,
+    text_in,
     walk,
 )
 from gateway.simulator.options import parse
@@ -243,10 +244,7 @@ def media(messages: list[Message]) -> list[Media]:
 
 def text_of(block: Json) -> str:
     """The text of a block, also of a tool's result."""
-    content = block.get("content") if block.get("type") == "tool_result" else block.get("text")
-    if isinstance(content, list):
-        return "".join(string(child(it).get("text")) for it in content)
-    return string(content)
+    return text_in(block.get("content" if block.get("type") == "tool_result" else "text"))
 
 
 def messages(incoming: Incoming) -> Asked:

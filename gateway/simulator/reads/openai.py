@@ -18,6 +18,7 @@ from gateway.simulator.asked import (
     decoded,
     objects,
     string,
+    text_in,
     url_media,
 )
 from gateway.simulator.options import Count, parse
@@ -32,8 +33,7 @@ class Message(Struct):
     tool_call_id: str | None = None
 
     def text(self) -> str:
-        parts = self.content if isinstance(self.content, list) else [{"text": self.content}]
-        return "".join(string(part.get("text")) for part in parts)
+        return text_in(self.content)
 
 
 class Request(Struct):

@@ -17,6 +17,7 @@ from gateway.simulator.asked import (
     child,
     decoded,
     string,
+    text_in,
     url_media,
 )
 from gateway.simulator.options import parse
@@ -130,7 +131,7 @@ def check_reasoning(items: list[Json], at: int) -> None:
     """What was sealed comes back as it was, and its summary too."""
     item, sealed = items[at], items[at].get("encrypted_content")
     found = unsealed(string(sealed)) if sealed else None
-    summary = "".join(string(child(it).get("text")) for it in item.get("summary") or [])
+    summary = text_in(item.get("summary"))
     if sealed and (found is None or summary not in ("", found)):
         raise Refused(
             f"The encrypted content for item {item.get('id')} could not be verified. Reason: Encrypted "
@@ -166,10 +167,7 @@ def check_tools(request: Request) -> list[Tool]:
 
 
 def text_of(item: Json) -> str:
-    content = item.get("output") if item.get("type") == "function_call_output" else item.get("content")
-    if isinstance(content, list):
-        return "".join(string(child(it).get("text")) for it in content)
-    return string(content)
+    return text_in(item.get("output" if item.get("type") == "function_call_output" else "content"))
 
 
 def media(items: list[Json]) -> list[Media]:

@@ -25,7 +25,7 @@ from gateway.chat import (
     Usage,
 )
 from gateway.dialects.anthropic.decode import Decoder, input_object
-from gateway.dialects.anthropic.encode import Encoder, _JsonEnd
+from gateway.dialects.anthropic.encode import Encoder
 from gateway.dialects.dialect import Head
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.wire.sse import SSESplitter
@@ -427,26 +427,3 @@ def test_the_sdk_takes_a_ping_anywhere() -> None:
     encoder = Encoder(HEAD)
     data = encoder.keepalive + encoder.encode(Text(CONTENT, "x")) + encoder.keepalive + encoder.end()
     assert sdk.message(data)["content"] == [{"type": "text", "text": "x"}]
-
-
-@given(st.data(), json_object)
-def test_the_end_of_json_is_found_wherever_it_is_cut(data: st.DataObject, said: str) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(said) - 1), max_size=4)))
-    end = _JsonEnd()
-    for start, stop in zip([0, *cuts], [*cuts, len(said)], strict=True):
-        assert not end.complete()
-        end.feed(said[start:stop])
-    assert end.complete()
-
-
-def test_a_quote_that_is_escaped_ends_nothing_also_where_the_escape_is_cut() -> None:
-    said = r'{"x":"\"}{\\","y":[{}]}'
-    for cut in range(len(said)):
-        end = _JsonEnd()
-        end.feed(said[:cut])
-        assert not end.complete()
-        for piece in ("", said[cut:-1]):
-            end.feed(piece)
-            assert not end.complete()
-        end.feed(said[-1])
-        assert end.complete()

@@ -33,7 +33,7 @@ from gateway.errors import ProviderTimeout
 from tests.conftest import needs_shared
 from tests.dialects import recorded
 from tests.dialects.openai_responses import sdk
-from tests.dialects.openai_responses.test_decode import neutral
+from tests.dialects.openai_responses.streams import neutral
 
 HEAD = Head("01TEST", "m", 7)
 STOP = Finish(0, "stop", "completed")

@@ -1,0 +1,121 @@
+"""A whole text of an answer in, what is to be changed in it out: as a `TextRun` would that is fed it at once.
+
+A run must say after each piece what is decided; of a whole text that is plain, and rules are looked for
+together (`search`), as in a request. What acts and placeholders take their spans from left to right, flagged
+rows what is left between them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from gateway.privacy.exfiltration import exfiltrates
+from gateway.privacy.plan import Plan
+from gateway.privacy.rule import Rule
+from gateway.privacy.rules import Rules, combine
+from gateway.privacy.scanner import Blocked, Edit, Scan
+from gateway.privacy.search import Span, find, find_between
+
+
+@lru_cache(maxsize=64)
+def _combined(rules: tuple[Rule, ...]) -> Rules:
+    return combine(rules)
+
+
+def edits_of_whole(scan: Scan, plan: Plan, text: str, context: str) -> list[Edit] | None:
+    """What is changed in the text; None where only a run can tell: at a secret with an end mark."""
+    lead = len(context)
+    text = context + text
+    found = _taken(plan, text, lead)
+    if any(type(each) is Span and each.entity.until for each in found):
+        return None
+    edits: list[Edit] = []
+    end = len(text)
+    for each in found:
+        if type(each) is Span:
+            if each.entity.name in plan.blocked:
+                end = each.start - each.entity.keep
+                scan.blocked = Blocked(each.entity, each.start - lead, each.end - lead)
+                break
+            made = scan.replace(each.entity, text[each.start : each.end])
+            scan.redacted += 1
+            scan.hidden[each.entity.name] += 1
+            edits.append(_edit(text, each.start, each.end, made))
+        elif (value := _revealed(scan, text, each)) is not None:
+            edits.append(_edit(text, each.start(), each.end(), value))
+    if plan.flagged is not None:
+        _flag(scan, plan.flagged, text, lead, edits, end)
+    return [Edit(e.start - lead, e.end - lead, e.text, e.lead) for e in edits] if lead else edits
+
+
+def _taken(plan: Plan, text: str, start: int) -> list[Any]:
+    """What acts, as spans, and placeholders, as matches: from left to right, a placeholder first."""
+    tokens = [] if plan.placeholders is None else list(plan.placeholders(text, start))
+    acting = _combined(plan.acting)
+    spans = find(text, acting, start)
+    if not spans:
+        return tokens
+    # Where none overlaps another, each of the two searches has seen the text as if the other were none.
+    if not tokens:
+        return list(spans)
+    taken = sorted(
+        [(each.start, each.end, each) for each in spans] + [(*each.span(), each) for each in tokens],
+        key=lambda each: each[:2],
+    )
+    if all(before[1] <= behind[0] for before, behind in pairwise(taken)):
+        return [each for _, _, each in taken]
+    return _by_turns(plan, acting, text, start)
+
+
+def _by_turns(plan: Plan, acting: Rules, text: str, start: int) -> list[Any]:
+    """As `_taken`, whatever overlaps."""
+    taken: list[Any] = []
+    while start < len(text):
+        token = None if plan.placeholders is None else next(plan.placeholders(text, start), None)
+        stop = len(text) if token is None else token.start()
+        while start < stop:
+            start = find_between(text, acting, start, stop, taken)
+        if token is not None and start == stop:
+            taken.append(token)
+            start = token.end()
+    return taken
+
+
+def _revealed(scan: Scan, text: str, token: Any) -> str | None:
+    """The value of a placeholder, None where it stays as it is."""
+    assert scan.vault is not None
+    value = scan.vault.reveal(token)
+    if value is None:
+        scan.unresolved += 1
+    elif exfiltrates(text, token.start(), scan.vault.hosts):
+        scan.withheld += 1
+        return None
+    else:
+        scan.restored += 1
+    return value
+
+
+def _edit(text: str, start: int, end: int, made: str) -> Edit:
+    return Edit(start, end, made, text[max(0, start - 8) : start].rstrip()[-1:])
+
+
+def _flag(scan: Scan, flagged: Rules, text: str, start: int, edits: list[Edit], end: int) -> None:
+    """Count what is only seen up to an end, of what is left between the edits."""
+    spans = [each for each in find(text, flagged, start) if each.start < end]
+    taken = sorted([*((s.start, s.end) for s in spans), *((e.start, e.end) for e in edits), (end, end)])
+    if any(behind[0] < before[1] for before, behind in pairwise(taken)):
+        spans = _between(flagged, text, start, edits, end)
+    for each in spans:
+        scan.flagged[each.entity.name] = scan.flagged.get(each.entity.name, 0) + 1
+
+
+def _between(flagged: Rules, text: str, at: int, edits: list[Edit], end: int) -> list[Span]:
+    """What of the flagged stands wholly between the edits, and before an end."""
+    spans: list[Span] = []
+    for start, stop in [*((edit.start, edit.end) for edit in edits), (end, end)]:
+        if at < start:
+            at = find_between(text, flagged, at, start, spans, start)
+        at = max(at, stop)
+    return spans
