@@ -45,7 +45,7 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     "default": {},
     # Strangers write to it, and it acts for a firm: its answers say nothing of other people.
     "support_bot": {
-        "all": {"answer": _OTHER_PEOPLE, "threats": {"user": {"block": 0.96}}},
+        "all": {"answer": _OTHER_PEOPLE, "threats": {"user": {"block": 0.97}}},
         "strict": {
             "request": {"payment": "block"},
             "threats": {"user": {"block": 0.93}},

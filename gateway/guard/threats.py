@@ -41,7 +41,7 @@ class Thresholds(Struct, frozen=True):
 # Fixed on development data (docs/threats.md says how); a policy may hand in others.
 THRESHOLDS: Mapping[Source, Thresholds] = {
     "system": Thresholds(flag=0.985, block=NEVER),
-    "user": Thresholds(flag=0.85, block=0.97),
+    "user": Thresholds(flag=0.85, block=0.98),
     "tool": Thresholds(flag=0.8, block=0.97),
     "document": Thresholds(flag=0.8, block=0.97),
 }

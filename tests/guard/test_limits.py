@@ -92,7 +92,7 @@ def test_a_score_without_a_place_counts() -> None:
 
 
 def test_a_score_is_not_rounded_over_a_threshold() -> None:
-    assert decision(Threats(), verdict(0.969951)) == "flag"
+    assert decision(Threats(), verdict(0.979951)) == "flag"
 
 
 def test_what_is_watched_is_told_and_does_nothing() -> None:
