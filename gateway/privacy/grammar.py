@@ -44,6 +44,7 @@ _JOINT = rf"{_GAP}(?:\\?[_＿]|[-\u2010\u2011]|[{_BLANKS}]){_GAP}"
 _NUMBER = "[0-9０-９]{1,7}"
 _KEYED = "k[a-z2-7]{6}"
 _ANY_LABEL = "[A-Z]{1,32}(?:{joint}[A-Z]{1,32}){0,4}"
+_AS_ISSUED = regex.compile("[A-Z]+(?:_[A-Z]+)*").fullmatch
 _NOT_A_LETTER = regex.compile(r"[^A-Z]+")
 _ENCODED_JOINT = regex.compile(r"%5F|%20|&#95;|&lowbar;|\\u005F", regex.IGNORECASE)
 # Openings are matched with their case: the gate has no flag.
@@ -120,9 +121,9 @@ def placeholders(labels: frozenset[str], keyed: bool) -> Grammar:
 
 def identity(found: regex.Match[str]) -> tuple[str, str]:
     """Which placeholder a match is, however it was written: its label and its number or keyed id."""
-    said = found["id"]
+    said, label = found["id"], found["label"]
     return (
-        _NOT_A_LETTER.sub("_", _undo(found["label"])),
+        label if _AS_ISSUED(label) else _NOT_A_LETTER.sub("_", _undo(label)),
         said.lower() if said[0] in "kK\u212a" else str(int(said)),
     )
 

@@ -16,18 +16,19 @@ import regex
 from msgspec.structs import replace
 
 from gateway.privacy.beginnings import beginnings
-from gateway.privacy.entities import LEFT_CONTEXT
+from gateway.privacy.entities import LEFT_CONTEXT, Entity
 from gateway.privacy.exfiltration import URL_REACH
 from gateway.privacy.flagging import FLAG_STRIDE
 from gateway.privacy.rule import (
+    AS_CUE,
     ByShape,
     Opening,
     Rule,
     Search,
     first_characters,
     opening_gate,
-    small_letters,
-    small_starts,
+    plain_letters,
+    plain_starts,
 )
 from gateway.privacy.rules import Rules, combine
 from gateway.privacy.vault import Grammar
@@ -41,7 +42,7 @@ class CueWord(NamedTuple):
     gate: Search
     rules: ByShape
     reach: int  # how far behind a word's beginning a match may begin
-    letters: int  # no match begins with a longer word of small letters
+    letters: int  # no match begins with a longer plain word; -1: or one may begin within it
 
 
 _NOTHING = re.compile("(?!)").match
@@ -52,7 +53,7 @@ class Plan:
     """`actions` says what to do by entity name; "redact" is meant where it says nothing.
 
     `left` is how much text behind the decided position must be kept in sight, `signed` the same plan without
-    placeholders. `opens` tells a character that a placeholder may begin with, `starts` is what `small_starts`
+    placeholders. `opens` tells a character that a placeholder may begin with, `starts` is what `plain_starts`
     says of the gate, `waiting` whether any rule waits for a word.
     """
 
@@ -101,7 +102,7 @@ class Plan:
             self.gate = _gate(openings)
         else:
             own = frozenset((grammar.before, opening) for opening in _openings(grammar))
-            more = small_starts(own)
+            more = plain_starts(own)
             starts = None if starts is None or more is None else starts | more
             self.whole_words = bool(grammar.after)
             # Tokens begin alike in every request, words do not: a gate for both is not worth compiling.
@@ -157,7 +158,7 @@ def _gate(openings: frozenset[tuple[str, Opening]]) -> Search:
 
 @lru_cache(maxsize=256)
 def _starts(openings: frozenset[tuple[str, Opening]]) -> frozenset[str] | None:
-    return small_starts(openings)
+    return plain_starts(openings)
 
 
 class _EveryStart:
@@ -179,7 +180,22 @@ def _earlier(first: Search, second: Search) -> Search:
 
 
 def _openings_of(rules: Iterable[Rule]) -> frozenset[tuple[str, Opening]]:
-    return frozenset((rule.entity.before, opening) for rule in rules for opening in rule.entity.openings)
+    return frozenset((_behind(rule.entity), opening) for rule in rules for opening in rule.entity.openings)
+
+
+def _behind(entity: Entity) -> str:
+    """What must not stand before a match; or the cue, if that is of one length, which says more."""
+    if entity.cue and not entity.before and _has_one_length(entity.cue):
+        return f"{AS_CUE}{entity.cue})"
+    return entity.before
+
+
+@lru_cache(maxsize=256)
+def _has_one_length(cue: str) -> bool:
+    try:
+        return bool(re.compile(f"(?<={cue})"))
+    except re.error:
+        return False
 
 
 def _told_better(rules: Iterable[Rule]) -> Iterator[tuple[str, Opening]]:
@@ -214,7 +230,7 @@ def _cue_words(rules: list[Rule]) -> dict[str, CueWord]:
 def _cue_word(rules: tuple[Rule, ...]) -> CueWord:
     openings = frozenset(_told_better(rules))
     within = max((rule.entity.within for rule in rules), default=0)
-    letters = max(small_letters(opening) for _, opening in openings)
+    letters = plain_letters(openings)
     return CueWord(_gate(openings), ByShape(rules), within, letters)
 
 

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from itertools import groupby
-from string import ascii_letters, ascii_lowercase, digits
+from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 from typing import Any
 
 import regex
@@ -35,6 +35,8 @@ _BEYOND_ASCII = r"\x80-\U0010ffff"
 _TELLING = 3.0
 # So many characters tell openings apart; the gate need not spell them to their end.
 _TOLD_APART = 6
+# What stands for what must not stand before a match begins so where it is a cue, which must.
+AS_CUE = "(?<="
 # So many letters say of most words that nothing begins there.
 STARTS = 3
 _MANY_STARTS = 4096
@@ -229,7 +231,7 @@ def opening_gate(openings: Iterable[tuple[str, Opening]]) -> Search:
         return re.compile("(?!)").search
     alternatives = []
     for before, group in groupby(known, key=lambda pair: pair[0]):
-        behind = f"(?<!{before})" if before else ""
+        behind = before if before.startswith(AS_CUE) else f"(?<!{before})" if before else ""
         alternatives.append(f"{behind}(?={spelling((opening for _, opening in group), cut=True)})")
     first = first_characters(opening for _, opening in known)
     pattern = f"[{first}]{_not_within(known)}(?<=(?:{'|'.join(alternatives)})(?s:.))"
@@ -245,39 +247,52 @@ def _not_within(known: list[tuple[str, Opening]]) -> str:
 
 @lru_cache(maxsize=1024)
 def _ends_words(before: str) -> bool:
-    return bool(before) and len(re.findall(before, _ALPHANUMERIC)) == len(_ALPHANUMERIC)
+    if not before or before.startswith(AS_CUE):
+        return False
+    return len(re.findall(before, _ALPHANUMERIC)) == len(_ALPHANUMERIC)
 
 
-def small_starts(openings: Iterable[tuple[str, Opening]]) -> frozenset[str] | None:
-    """How a word of small letters behind a blank begins where something may: its first `STARTS`, or all.
+# A plain word is one of ASCII letters, small but for the first, which may be a capital.
+
+
+def plain_starts(openings: Iterable[tuple[str, Opening]]) -> frozenset[str] | None:
+    """How a plain word behind a blank begins where something may: its first `STARTS` letters, or all.
 
     None if these are too many, or if something may begin at the blank or within such a word.
     """
     starts: set[str] = set()
     for before, opening in openings:
-        letters = _small_letters(opening[0])
-        if re.match(opening[0], " ") or (letters and not _ends_words(before)):
+        first, *others = (*opening, *["[a-z]"] * STARTS)[:STARTS]
+        if re.match(first, " ") or (_letters(first)[1] and not _ends_words(before)):
             return None
-        grown = {""}
-        for atom in (*opening, *["[a-z]"] * STARTS)[:STARTS]:
-            grown = {start + letter for start in grown for letter in _small_letters(atom)}
+        grown = set("".join(_letters(first)))
+        starts |= grown
+        for atom in others:
+            grown = {start + letter for start in grown for letter in _letters(atom)[1]}
             starts |= grown
             if len(starts) > _MANY_STARTS:
                 return None
     return frozenset(starts)
 
 
-def small_letters(opening: Opening) -> int:
-    """How many small letters it may begin with; without another character behind them, any number."""
-    for count, atom in enumerate(opening):
-        if not _small_letters(atom):
-            return count
-    return sys.maxsize
+def plain_letters(openings: Iterable[tuple[str, Opening]]) -> int:
+    """How long a plain word may be at most that something begins with; -1 if it may begin within one."""
+    most = 0
+    for before, (first, *others) in openings:
+        capitals, small = _letters(first)
+        if small and not _ends_words(before):
+            return -1
+        if capitals or small:
+            most = max(
+                most, next((n for n, atom in enumerate(others, 1) if not _letters(atom)[1]), sys.maxsize)
+            )
+    return most
 
 
 @lru_cache(maxsize=1024)
-def _small_letters(atom: str) -> tuple[str, ...]:
-    return tuple(re.findall(atom, ascii_lowercase))
+def _letters(atom: str) -> tuple[str, str]:
+    """The capitals and the small letters that an atom matches."""
+    return "".join(re.findall(atom, ascii_uppercase)), "".join(re.findall(atom, ascii_lowercase))
 
 
 class ByFirst(dict[str, tuple[Rule, ...]]):

@@ -180,11 +180,11 @@ class TextRun:
         pos = self._pos
         word = piece[1:]
         # Most pieces are a blank and a word, and by its first letters nothing begins there.
-        plain = piece[:1] == " " and word.islower() and word.isalpha() and word.isascii()
+        plain = piece[:1] == " " and (word.islower() or word.istitle()) and word.isalpha() and word.isascii()
         if plain:
             if self._word in plan.cues:
                 self._end_word(len(text) - len(piece))
-            self._word = word
+            self._word = word.lower()
         elif plan.waiting:
             self._read_words(piece)
         if (
@@ -269,17 +269,18 @@ class TextRun:
         for cue in self._cues:
             last = cue.last - base
             passed |= last < pos
-            if letters > cue.letters:
+            one_place = letters and cue.letters >= 0
+            if one_place and letters > cue.letters:
                 continue
             hit = cue.gate(text, max(pos, cue.first - base), last + 1)
             while hit is not None:
                 at = hit.start()
                 for rule in cue.rules.at(text, at):
                     # A word that the text ends with may nearly always go on.
-                    grows = letters or rule.extend(text, at, partial=True) or rule.match(text, at)
+                    grows = one_place or rule.extend(text, at, partial=True) or rule.match(text, at)
                     if grows and rule.led(text, at):
                         return True
-                hit = None if letters else cue.gate(text, at + 1, last + 1)
+                hit = None if one_place else cue.gate(text, at + 1, last + 1)
         if passed:
             self._cues = [cue for cue in self._cues if cue.last - base >= pos]
         return False

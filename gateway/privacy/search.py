@@ -20,7 +20,7 @@ from gateway.privacy.shapes import long_runs, runs, shape
 
 STRETCH = 1024
 # So many searches are begun, or matches are found, in one step.
-_AT_ONCE = 16
+_AT_ONCE = 8
 _LETTERS = frozenset(ascii_lowercase)
 
 

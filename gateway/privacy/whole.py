@@ -16,7 +16,7 @@ from gateway.privacy.plan import Plan
 from gateway.privacy.rule import Rule
 from gateway.privacy.rules import Rules, combine
 from gateway.privacy.scanner import Blocked, Edit, Scan
-from gateway.privacy.search import Span, find, find_between
+from gateway.privacy.search import Span, find, find_between, find_stretch
 
 
 @lru_cache(maxsize=64)
@@ -103,19 +103,9 @@ def _edit(text: str, start: int, end: int, made: str) -> Edit:
 
 def _flag(scan: Scan, flagged: Rules, text: str, start: int, edits: list[Edit], end: int) -> None:
     """Count what is only seen up to an end, of what is left between the edits."""
-    spans = [each for each in find(text, flagged, start) if each.start < end]
-    taken = sorted([*((s.start, s.end) for s in spans), *((e.start, e.end) for e in edits), (end, end)])
-    if any(behind[0] < before[1] for before, behind in pairwise(taken)):
-        spans = _between(flagged, text, start, edits, end)
+    spans: list[Span] = []
+    taken = [(edit.start, edit.end) for edit in edits]
+    for _ in find_stretch(text, flagged, start, end, spans, end, taken):
+        pass
     for each in spans:
         scan.flagged[each.entity.name] = scan.flagged.get(each.entity.name, 0) + 1
-
-
-def _between(flagged: Rules, text: str, at: int, edits: list[Edit], end: int) -> list[Span]:
-    """What of the flagged stands wholly between the edits, and before an end."""
-    spans: list[Span] = []
-    for start, stop in [*((edit.start, edit.end) for edit in edits), (end, end)]:
-        if at < start:
-            at = find_between(text, flagged, at, start, spans, start)
-        at = max(at, stop)
-    return spans

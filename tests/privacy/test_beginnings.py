@@ -7,7 +7,7 @@ import re
 import pytest
 
 from gateway.privacy.beginnings import beginnings
-from gateway.privacy.rule import small_letters, small_starts
+from gateway.privacy.rule import plain_letters, plain_starts
 from tests.privacy.entities import rows
 from tests.privacy.stand_in import STAND_IN
 
@@ -41,19 +41,21 @@ def test_openings_go_on_to_the_first_digit(core: str, openings: set[tuple[str, .
     assert set(beginnings(core)) == openings
 
 
-def test_what_a_word_of_small_letters_begins_with_is_told_by_three_of_them() -> None:
-    wordy = "[A-Za-z0-9]"
-    assert small_starts([(wordy, ("s", "k", r"\-"))]) == frozenset({"s", "sk"})
-    assert small_starts([(wordy, ("[pq]", "a", "t", "[0-9]"))]) == frozenset(
-        {"p", "q", "pa", "qa", "pat", "qat"}
-    )
-    assert small_starts([(wordy, ("[A-Z]", "[a-z]"))]) == frozenset()
-    assert small_starts([("", ("s", "k", r"\-"))]) is None  # within a word too
-    assert small_starts([(wordy, (r"\s", "k"))]) is None  # at the blank too
-    assert small_starts([(wordy, ("[a-z]", "[a-z]"))]) is None  # anywhere
+WORDY = "[A-Za-z0-9]"
+
+
+def test_what_a_plain_word_begins_with_is_told_by_three_letters() -> None:
+    assert plain_starts([(WORDY, ("s", "k", r"\-"))]) == frozenset({"s", "sk"})
+    assert plain_starts([(WORDY, ("[pQ]", "a", "t", "[0-9]"))]) == frozenset("p Q pa Qa pat Qat".split())
+    assert plain_starts([(WORDY, ("[AB]", "[A-Z]"))]) == frozenset("AB")
+    assert plain_starts([("", ("s", "k", r"\-"))]) is None  # within a word too
+    assert plain_starts([(WORDY, (r"\s", "k"))]) is None  # at the blank too
+    assert plain_starts([(WORDY, ("[a-z]", "[a-z]"))]) is None  # anywhere
 
 
 def test_a_word_with_more_letters_than_an_opening_begins_nothing() -> None:
-    assert small_letters(("[A-Za-z]", "[A-Za-z]", "[0-9]")) == 2
-    assert small_letters(("[0-9]",)) == 0
-    assert small_letters(("[a-z]", "[a-z]")) > 1000
+    assert plain_letters([(WORDY, ("[A-Za-z]", "[A-Za-z]", "[0-9]")), (WORDY, ("[0-9]",))]) == 2
+    assert plain_letters([(WORDY, ("[0-9]",))]) == 0
+    assert plain_letters([(WORDY, ("[A-Z]", "[A-Z]"))]) == 1
+    assert plain_letters([(WORDY, ("[a-z]", "[a-z]"))]) > 1000
+    assert plain_letters([("", ("[a-z]", "[a-z]"))]) == -1

@@ -72,7 +72,7 @@ def test_so_is_one_with_links_that_would_carry_a_value_away(text: str) -> None:
 
 
 def test_a_search_that_does_not_look_for_overlaps_finds_other_things(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "[PERSON_1] 4111 1111 1111 1111@example.com"
+    text = 'password = "hunter2[PERSON_1]x9"'
     assert is_as_a_run(SCANS["restore and redact"], text)
     monkeypatch.setattr(whole, "pairwise", lambda _: ())
     assert not is_as_a_run(SCANS["restore and redact"], text)
