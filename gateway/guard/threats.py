@@ -42,8 +42,8 @@ class Thresholds(Struct, frozen=True):
 THRESHOLDS: Mapping[Source, Thresholds] = {
     "system": Thresholds(flag=0.985, block=NEVER),
     "user": Thresholds(flag=0.85, block=0.98),
-    "tool": Thresholds(flag=0.8, block=0.97),
-    "document": Thresholds(flag=0.8, block=0.97),
+    "tool": Thresholds(flag=0.8, block=0.95),
+    "document": Thresholds(flag=0.8, block=0.95),
 }
 
 
