@@ -53,13 +53,21 @@ def used_s(ancestor: int) -> float:
     return sum(stats[pid].used_s for pid in family(stats, ancestor) if pid in stats)
 
 
-def resident_bytes(ancestor: int) -> int:
-    """Memory of a process and its living descendants, each by its share of what it shares.
+class Memory(NamedTuple):
+    """Bytes of a process and its living descendants: of all, and of the largest that has started no other."""
 
-    That is `Pss` of smaps_rollup, proc(5).
+    all: int
+    worker: int
+
+
+def memory(ancestor: int) -> Memory:
+    """Each process by its share of what it shares.
+
+    That is `Pss` of smaps_rollup, proc(5): a page that three processes have counts a third in each. So the
+    sum is what they take, and no page that a fork shares with its parent counts twice.
     """
     stats = _stats()
-    total = 0
+    shares: dict[int, int] = {}
     for pid in family(stats, ancestor):
         try:
             found = re.search(
@@ -67,8 +75,14 @@ def resident_bytes(ancestor: int) -> int:
             )
         except (FileNotFoundError, ProcessLookupError):
             continue
-        total += int(found[1]) << 10 if found else 0
-    return total
+        shares[pid] = int(found[1]) << 10 if found else 0
+    return Memory(sum(shares.values()), of_worker(stats, shares))
+
+
+def of_worker(stats: Mapping[int, Stat], shares: Mapping[int, int]) -> int:
+    """The largest share of a process that has started no other of them."""
+    parents = {stats[pid].parent for pid in shares}
+    return max((share for pid, share in shares.items() if pid not in parents), default=0)
 
 
 def parse_busy(text: str) -> dict[int, float]:

@@ -20,6 +20,7 @@ from benchmarks.results import (
     gap_ms,
     late_ms,
     memory,
+    worker_memory,
 )
 
 YARDSTICK = "nginx"
@@ -86,6 +87,11 @@ def _at_rest(outcome: Outcome, name: str) -> str:
     return f"{found[0] / (1 << 20):.0f}" if found else ""
 
 
+def _worker_at_rest(outcome: Outcome, name: str) -> str:
+    found = worker_memory(outcome, name)
+    return f"{found / (1 << 20):.0f}" if found else ""
+
+
 def _a_stream(outcome: Outcome, name: str) -> str:
     found = memory(outcome, name)
     return f"{found[1] / (1 << 10):.1f}" if found else ""
@@ -100,6 +106,7 @@ _STREAMED: dict[str, Figure] = {
     "latest event, ms": lambda it, name: _written(late_ms(it, name, LATEST), 0),
     "gap p95, ms": lambda it, name: _written(gap_ms(it, name, 1), 1),
     "MB at rest": _at_rest,
+    "of it a worker": _worker_at_rest,
     "KiB a stream": _a_stream,
 }
 _WHOLE: dict[str, Figure] = {

@@ -50,8 +50,9 @@ class Measurement(Struct):
     first_ms: list[float]  # at each of FIRST_SHARES
     gap_ms: list[float]  # at each of GAP_SHARES
     late_ms: list[float]  # at each of SHARES
-    memory_bytes: list[int]  # at rest and under the load
+    memory_bytes: list[int]  # of all its processes, at rest and under the load
     others_share: float  # of the cores' time, for work that is no part of the run
+    worker_bytes: int | None = None  # of one worker at rest
 
 
 class Outcome(Struct):
@@ -149,12 +150,21 @@ def a_second(outcome: Outcome, name: str) -> Spread | None:
 
 
 def memory(outcome: Outcome, name: str) -> tuple[int, float] | None:
-    """Bytes at rest, and for each open stream: in the first round, before anything is kept for the next."""
+    """Bytes of all processes at rest, and for each open stream.
+
+    In the first round, before anything is kept for the next.
+    """
     first = outcome.rounds[0].get(name) if outcome.rounds else None
     if first is None or not first.memory_bytes:
         return None
     rest, busy = first.memory_bytes
     return rest, (busy - rest) / outcome.scenario.streams
+
+
+def worker_memory(outcome: Outcome, name: str) -> int | None:
+    """Bytes of a worker at rest, before it has answered anything."""
+    first = outcome.rounds[0].get(name) if outcome.rounds else None
+    return first.worker_bytes if first is not None else None
 
 
 def others_share(run: Run) -> float:

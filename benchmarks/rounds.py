@@ -133,7 +133,7 @@ def _measure(
         masked=candidate.masks,
         headers=list(proxy.headers),
     )
-    at_rest = _memory(proxy)
+    at_rest = processor.memory(proxy.pid) if proxy.pid is not None else None
     with started([sys.executable, "-m", "benchmarks.driver"], cores.load, stdin=-1) as driver:
         assert driver.stdin is not None
         assert driver.stdout is not None
@@ -150,7 +150,7 @@ def _measure(
         driver.stdin.close()
         driver.stdin = None
         before, after = read("begin"), read("end")
-        under_load = _memory(proxy)
+        under_load = processor.memory(proxy.pid) if proxy.pid is not None else None
         try:
             driven = msgspec.json.decode(driver.stdout.readline(), type=Driven)
         except msgspec.DecodeError:
@@ -177,10 +177,7 @@ def _measure(
         first_ms=driven.first_ms,
         gap_ms=driven.gap_ms,
         late_ms=driven.late_ms,
-        memory_bytes=[at_rest, under_load] if proxy.pid is not None else [],
+        memory_bytes=[at_rest.all, under_load.all] if at_rest and under_load else [],
+        worker_bytes=at_rest.worker if at_rest else None,
         others_share=round(max(0.0, others_s) / (2 * seconds), 3),
     )
-
-
-def _memory(proxy: Proxy) -> int:
-    return processor.resident_bytes(proxy.pid) if proxy.pid is not None else 0

@@ -13,15 +13,16 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 from msgspec import Struct
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gateway.errors import SluiceError
 from gateway.wire.jsontext import encode, load
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 # From so much on, a bar tells how far it is.
 _MANY_FILES = 20
@@ -100,6 +101,10 @@ class Inputs:
 
     def _bar(self) -> Progress:
         """How far it is, in bytes; only where somebody looks, and there is something to wait for."""
+        # `serve` reads these arguments too, and would have what draws bars in each of its processes (2 MB).
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
         sizes = [path.stat().st_size for path in map(Path, self._files) if path.is_file()]
         is_long = len(sizes) >= _MANY_FILES or sum(sizes) >= _MANY_BYTES
         shown = sys.stdout.isatty()

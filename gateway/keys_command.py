@@ -17,8 +17,6 @@ from typing import get_args
 
 import msgspec
 from msgspec.structs import replace
-from rich.console import Console
-from rich.table import Table
 
 from gateway.access.account import has_budget
 from gateway.access.budget import NANO, Budget, Period, Spent, period_of
@@ -167,6 +165,9 @@ async def _list(store: Store, arguments: argparse.Namespace) -> None:
         for key in keys:
             print(msgspec.json.encode(_told(key, spent[key.name])).decode())
         return
+    from rich.console import Console  # see `command_input`
+    from rich.table import Table
+
     table = Table("name", "state", "may use", "limits", "budget", "spent", box=None, pad_edge=False)
     for key in keys:
         table.add_row(key.name, _state(key), _grant(key), _limits(key.limits), *_money(key, spent[key.name]))

@@ -16,7 +16,7 @@ from gateway.command_input import add_arguments as add_input_arguments
 from gateway.privacy import findings
 from gateway.privacy.entities import ENTITIES, UnknownEntity
 from gateway.privacy.rules import Rules, compile_rules
-from gateway.privacy.search import STRETCH, Span
+from gateway.privacy.search import Span
 from gateway.privacy.vault import Format, Vault
 from gateway.wire.jsontext import encode
 
@@ -102,15 +102,15 @@ class _Scan:
 
     def _spans(self, text: str, progress: Report) -> list[Span]:
         steps = findings.find_all_in_steps(text, self._rules)
-        done = 0
         while True:
             try:
-                next(steps)
+                done = next(steps)
             except StopIteration as stopped:
                 spans: list[Span] = stopped.value
                 self.found += len(spans)
                 return spans
-            progress(done := done + STRETCH)
+            if done is not None:
+                progress(done)
 
     def _redacted(self, text: str, spans: list[Span]) -> str:
         return findings.write(text, spans, Vault(self._format, key=self._key))

@@ -51,12 +51,15 @@ def find_all(text: str, rules: Rules, context: str = "") -> list[Span]:
     return finished(find_all_in_steps(text, rules, context))
 
 
-def find_all_in_steps(text: str, rules: Rules, context: str = "") -> Steps[list[Span]]:
-    """As `find_all`, with a stop after each stretch of the text."""
+def find_all_in_steps(text: str, rules: Rules, context: str = "") -> Generator[int | None, None, list[Span]]:
+    """As `find_all`, with a stop after each stretch of the text.
+
+    Each says how many characters have been looked at as they stand, None while those in disguise are.
+    """
     spans: list[Span] = []
     lead = len(context)
-    for _ in find_in_steps(context + text, rules, spans, lead):
-        yield
+    for done in find_in_steps(context + text, rules, spans, lead):
+        yield done - lead
     if lead:
         spans = [Span(each.start - lead, each.end - lead, each.entity) for each in spans]
     disguised = yield from in_disguise_in_steps(text, rules, context)
@@ -84,7 +87,7 @@ def write_in_steps(text: str, spans: Sequence[Span], vault: Vault) -> Steps[str]
     return "".join(pieces)
 
 
-def finished(steps: Steps[T]) -> T:
+def finished(steps: Generator[object, None, T]) -> T:
     """What the steps make, done at once."""
     while True:
         try:

@@ -324,7 +324,7 @@ def pages_of(body: Any, classify: Classify, policy: Actions | None) -> Iterator[
 
 def scan_in_steps(
     body: Any, classify: Classify, policy: Actions, longest: int, remembered: Remembered | None = None
-) -> Generator[None, None, dict[tuple[str, str], Scanned]]:
+) -> Generator[object, None, dict[tuple[str, str], Scanned]]:
     """What the rules find in the texts that are longer, a stretch at a time."""
     scanned: dict[tuple[str, str], Scanned] = {}
     for text, nature, context in texts_of(body, classify):

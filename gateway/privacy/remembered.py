@@ -7,12 +7,12 @@ not known here.
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Generator, MutableMapping
 from hashlib import blake2b
 from typing import NamedTuple
 
 from gateway.privacy.actions import Actions
-from gateway.privacy.findings import Steps, find_all_in_steps, finished
+from gateway.privacy.findings import find_all_in_steps, finished
 from gateway.privacy.search import Span
 
 # A digest takes as long as looking through so many characters.
@@ -40,7 +40,7 @@ class Remembered:
     def scanned(self, text: str, context: str) -> Scanned:
         return finished(self.scanned_in_steps(text, context))
 
-    def scanned_in_steps(self, text: str, context: str) -> Steps[Scanned]:
+    def scanned_in_steps(self, text: str, context: str) -> Generator[object, None, Scanned]:
         """What the policy's rules find in a text behind a context, a stretch at a time. Not to be changed."""
         if len(text) < _SHORTEST:
             return (yield from scan_text_in_steps(text, context, self._policy))
@@ -59,7 +59,7 @@ class Remembered:
         return blake2b(both, digest_size=16, key=self._key).digest()
 
 
-def scan_text_in_steps(text: str, context: str, policy: Actions) -> Steps[Scanned]:
+def scan_text_in_steps(text: str, context: str, policy: Actions) -> Generator[object, None, Scanned]:
     acting = yield from find_all_in_steps(text, policy.acting, context)
     flagged = (yield from find_all_in_steps(text, policy.flagged, context)) if policy.flagged else []
     return Scanned(acting, flagged)

@@ -321,13 +321,13 @@ class TextRun:
             if rule.order < self._from:
                 continue
             if rule.until is None:
-                if not final and self._may_go_on(rule, at):
+                if not final and rule.extend(text, at, partial=True) and self._fits(rule, at):
                     return -1
                 end = rule.match_at(text, at)
             else:
                 end = rule.match_at(text, at)
                 if not end:
-                    if not final and self._may_go_on(rule, at):
+                    if not final and rule.extend(text, at, partial=True) and self._fits(rule, at):
                         return -1
                     continue
             if not end:
@@ -351,10 +351,8 @@ class TextRun:
             return end
         return at + 1
 
-    def _may_go_on(self, rule: Rule, at: int) -> bool:
-        """Could more text still make or extend a match of the rule? It is asked again when there is more."""
-        if not rule.extend(self._text, at, partial=True):
-            return False
+    def _fits(self, rule: Rule, at: int) -> bool:
+        """Of a rule that more text could still make or extend a match of: is it to be asked again then?"""
         if rule is not self._fitting and not rule.fits(self._text, at):
             return False
         self._from, self._fitting = rule.order, rule

@@ -19,8 +19,8 @@ from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Probe, Rules, read_word
 from gateway.privacy.shapes import long_runs, runs, shape
 
 STRETCH = 1024
-# So many places are looked at in one step.
-_AT_ONCE = 32
+# So many searches are begun, or matches are found, in one step.
+_AT_ONCE = 16
 _LETTERS = frozenset(ascii_lowercase)
 
 
@@ -64,27 +64,65 @@ _A_DIGIT = re.compile("[0-9]").search
 class _Watch:
     """A probe, what it has found next, and the windows that it still has to look at."""
 
-    __slots__ = ("found", "probe", "windows")
+    __slots__ = ("end", "found", "probe", "rule", "windows")
 
-    def __init__(self, probe: Probe, windows: list[Window], found: Any) -> None:
+    def __init__(self, probe: Probe, windows: list[Window]) -> None:
         self.probe = probe
         self.windows = windows  # ascending, the last one first
-        self.found = found
+        self.found: Any = None  # a match of the search
+        self.rule: Rule | None = None  # the first rule that matches there, if that was asked already
+        self.end = 0  # and where its match ends
 
+    def seek(self, text: str, start: int) -> int:
+        """Where from `start` on one of the rules may match next that begins in a window, -1 for nowhere.
 
-def _next(text: str, probe: Probe, windows: list[Window], start: int) -> Any:
-    """What from `start` on may match next that begins in a window, None for nothing."""
-    while windows:
-        low, high = windows[-1]
-        if low < start:
-            low = start
-        if low < high:
-            # A match that begins in the window, and the character after it, are not cut by this end.
-            found = probe.search(text, low, high + probe.reach)
-            if found is not None and found.start() < high:
-                return found
-        windows.pop()
-    return None
+        Rules that need no digit are asked at once: nearly all that looks like a match is none. Where digits
+        stand many rules look at the same ones, and all but the first that matches need not be asked.
+        """
+        probe, windows = self.probe, self.windows
+        self.rule = None
+        while windows:
+            low, high = windows[-1]
+            if low < start:
+                low = start
+            while low < high:
+                # A match that begins in the window, and the character after it, are not cut by this end.
+                found = self.found = probe.search(text, low, high + probe.reach)
+                if found is None or (at := found.start()) >= high:
+                    break
+                if probe.digit or self.check(text, at):
+                    return int(at)
+                low = at + 1
+            windows.pop()
+        return -1
+
+    def check(self, text: str, at: int) -> bool:
+        """Does a rule match there?"""
+        rules, candidate = self.probe.rules_at(self.found)
+        for rule in rules:
+            if candidate is None:
+                end = rule.match_at(text, at)
+            else:
+                end = rule.accept(text, at, candidate)
+                candidate = None
+            if end:
+                self.rule, self.end = rule, end
+                return True
+        return False
+
+    def hit(self, text: str, at: int, limit: int) -> tuple[int, Rule] | None:
+        """The end of the first match there that ends by `limit`, and its rule."""
+        if self.rule is None and not self.check(text, at):
+            return None
+        assert self.rule is not None
+        end = self.rule.end_of_secret(text, self.end)
+        if end <= limit:
+            return end, self.rule
+        for rule in self.probe.rules_at(self.found)[0]:
+            end = rule.match_at(text, at)
+            if end and (end := rule.end_of_secret(text, end)) <= limit:
+                return end, rule
+        return None
 
 
 def find_stretch(
@@ -103,12 +141,13 @@ def find_stretch(
     stop = min(stop, len(text))
     ahead: list[tuple[int, int, _Watch]] = []
     for tie, (probe, windows) in enumerate(_probes(text, rules, start, stop)):
-        found = _next(text, probe, windows, start)
-        if found is not None:
-            ahead.append((found.start(), tie, _Watch(probe, windows, found)))
+        one = _Watch(probe, windows)
+        at = one.seek(text, start)
+        if at >= 0:
+            ahead.append((at, tie, one))
+        if tie % _AT_ONCE == _AT_ONCE - 1:
+            yield start
     heapify(ahead)
-    if len(ahead) > 1:
-        yield start
     others = iter((*taken, (sys.maxsize, sys.maxsize)))
     other, behind_other = next(others)
     seen = 0
@@ -126,36 +165,21 @@ def find_stretch(
                 start = at + 1
                 best: tuple[int, Rule] | None = None
                 for _, one in here:
-                    best = _hit(text, at, one, min(limit, other), best)
+                    if best is None or one.probe.rules[0].order < best[1].order:
+                        hit = one.hit(text, at, min(limit, other))
+                        if hit is not None and (best is None or hit[1].order < best[1].order):
+                            best = hit
                 if best is not None:
                     start, rule = best
                     spans.append(Span(at + rule.entity.keep, start, rule.entity))
         for tie, one in here:
-            one.found = _next(text, one.probe, one.windows, start)
-            if one.found is not None:
-                heappush(ahead, (one.found.start(), tie, one))
+            at = one.seek(text, start)
+            if at >= 0:
+                heappush(ahead, (at, tie, one))
         seen += 1
         if seen % _AT_ONCE == 0 and start < stop:
             yield start
     yield max(start, stop)
-
-
-def _hit(
-    text: str, at: int, one: _Watch, limit: int, best: tuple[int, Rule] | None
-) -> tuple[int, Rule] | None:
-    """The end of the first match at a position in the rules' order, and the rule; `best` is known so far."""
-    rules, candidate = one.probe.rules_at(one.found)
-    for rule in rules:
-        if best is not None and rule.order > best[1].order:
-            break
-        if candidate is None:
-            end = rule.match_at(text, at)
-        else:
-            end = rule.accept(text, at, candidate)
-            candidate = None
-        if end and (end := rule.end_of_secret(text, end)) <= limit:
-            return end, rule
-    return best
 
 
 # --- where to look ------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ async def aside(size_bytes: int, work: Callable[P, T], *args: P.args, **kwargs: 
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
-async def in_steps(steps: Generator[None, None, T]) -> T:
+async def in_steps(steps: Generator[object, None, T]) -> T:
     """What the steps make; between two of them others have their turn."""
     while True:
         try:

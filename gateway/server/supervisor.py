@@ -24,7 +24,17 @@ from msgspec import Struct
 
 from gateway.config import Config, Proxies
 from gateway.errors import ConfigError
-from gateway.server import beside, children, handover, logs, metrics_files, sockets, telemetry, worker
+from gateway.server import (
+    allocation,
+    beside,
+    children,
+    handover,
+    logs,
+    metrics_files,
+    sockets,
+    telemetry,
+    worker,
+)
 from gateway.server.children import Child
 from gateway.server.cores import cores
 from gateway.server.notify import Notifier
@@ -65,6 +75,7 @@ def run(service: Service) -> int:
 
 class Supervisor:
     def __init__(self, service: Service) -> None:
+        allocation.keep_thresholds()
         self._service = service
         self._notifier = Notifier(os.environ)
         self._config = service.read()

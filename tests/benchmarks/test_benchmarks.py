@@ -14,7 +14,7 @@ from benchmarks import __main__ as command
 from benchmarks import dialogue, plots, processor, promises, report, results, rounds, wires
 from benchmarks.candidates import CANDIDATES
 from benchmarks.dialogue import SHAPES, Asked
-from benchmarks.processor import Stat, family, parse_busy, parse_stat
+from benchmarks.processor import Stat, family, of_worker, parse_busy, parse_stat
 from benchmarks.results import Measurement, Outcome, Run, Spread, Stamp, percentile, spread
 from benchmarks.scenarios import SCENARIOS, Scenario
 
@@ -144,6 +144,13 @@ def test_a_process_stands_for_all_it_has_started() -> None:
     assert family(stats, 6) == {6}
 
 
+def test_a_worker_is_a_process_that_has_started_no_other() -> None:
+    stats = {2: Stat(1, 0.0), 3: Stat(2, 0.0), 4: Stat(2, 0.0)}
+    assert of_worker(stats, {2: 70, 3: 40, 4: 30}) == 40
+    assert of_worker(stats, {4: 30}) == 30
+    assert of_worker(stats, {}) == 0
+
+
 def test_what_a_core_did_is_all_but_idling_and_waiting() -> None:
     text = "cpu  9 9 9 9 9 9 9 9 9 9\ncpu0 1 2 4 800 1600 8 16 32 64 128\ncpu11 0 0 1 5 5 0 0 0 0 0\nintr 5\n"
     ticks_per_s = os.sysconf("SC_CLK_TCK")
@@ -184,6 +191,7 @@ def measurement(cpu_us: float | None, first_ms: float, answers: int = 10) -> Mea
         late_ms=[first_ms * (1 + place) for place in range(len(results.SHARES))],
         memory_bytes=[] if cpu_us is None else [50 << 20, 51 << 20],
         others_share=0.0,
+        worker_bytes=None if cpu_us is None else 30 << 20,
     )
 
 
@@ -248,15 +256,15 @@ def test_a_report_is_rendered_from_the_file_alone() -> None:
     )
     outcome.failed["portkey"] = "portkey: it does not\nlisten"
     text = report.render(msgspec.json.decode(msgspec.json.encode(a_run(outcome)), type=Run))
-    assert "| sluice | 15.0 | 1.50 | 1.00 | 2.00 | 5.0 | 14 | 12.0 | 50 | 10.2 |" in text
-    assert "| direct | — | — | — | — | — | 7 | 12.0 | — | — |" in text
+    assert "| sluice | 15.0 | 1.50 | 1.00 | 2.00 | 5.0 | 14 | 12.0 | 50 | 30 | 10.2 |" in text
+    assert "| direct | — | — | — | — | — | 7 | 12.0 | — | — | — |" in text
     assert "`portkey` failed: portkey: it does not listen" in text
     assert "2026-01-02T03:04:05Z, commit abc123, A CPU, 2 cores, Linux 6; python 3.12.0." in text
 
 
 def test_a_report_needs_no_yardstick() -> None:
     run = a_run(an_outcome("tokens", {"sluice": measurement(15, 2)}))
-    assert "| sluice | 15.0 | 14 | 12.0 | 50 | 10.2 |" in report.render(run)
+    assert "| sluice | 15.0 | 14 | 12.0 | 50 | 30 | 10.2 |" in report.render(run)
 
 
 def test_a_picture_is_drawn_from_the_file_alone(tmp_path: Path) -> None:

@@ -119,3 +119,10 @@ async def server() -> AsyncIterator[Server]:
     server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     yield server
     await runner.cleanup()
+
+
+@pytest.fixture
+def loud(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """These tests make the gateway fail on purpose: what it logs of it is looked at, and then dropped."""
+    caplog.set_level(logging.INFO)
+    return caplog

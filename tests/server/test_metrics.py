@@ -256,7 +256,7 @@ async def test_calls_of_providers_fallbacks_and_breakers_are_counted(
         for _ in range(2):
             assert (await gateway.chat("gpt")).status == 200
         await counted.until(1, "breakers_open", of="broken")
-    await settled(gateway)
+    await counted.until(2, "fallbacks_total", provider="simulated")
     assert counted("provider_calls_total", provider="broken", outcome="failed") == 1
     assert counted("provider_calls_total", provider="simulated", outcome="answered") == 2
     assert counted("fallbacks_total", provider="simulated") == 2
@@ -281,7 +281,7 @@ async def test_what_the_cache_answers_and_what_answers_cost_is_counted(
     for stream in (False, False, True):
         body = asking(saying("Hello"), stream=stream)
         assert (await gateway.post(body, headers=[("Authorization", "Bearer sk-sluice-a")])).status == 200
-    await settled(gateway)
+    await counted.until(1, "cache_lookups_total", outcome="bypass")
     for outcome in ("miss", "hit", "bypass"):
         assert counted("cache_lookups_total", outcome=outcome) == 1
     tokens = [counted("tokens_total", provider="simulated", kind=kind) for kind in ("input", "output")]
@@ -300,7 +300,8 @@ async def test_rules_that_minded_a_text_are_counted_by_what_came_of_it(
     await gateway.chat("sim", attack)
     for policy, content in (("watch", attack), ("talk", "A zebra!"), ("watch", "A zebra!")):
         await gateway.post(asking("sim:say", content), headers=[("X-Sluice-Policy", policy)])
-    await counted.until(1, "rules_met_total", rule="topic:zebras", outcome="watched")
+    for outcome in ("acted", "watched"):
+        await counted.until(1, "rules_met_total", rule="topic:zebras", outcome=outcome)
     assert counted("rules_met_total", rule="override.prior", outcome="acted") == 1
     assert counted("rules_met_total", rule="override.prior", outcome="watched") == 1
     assert counted("rules_met_total", rule="topic:zebras", outcome="acted") == 1
@@ -317,7 +318,7 @@ async def test_a_detector_that_fails_is_counted_whatever_follows(
     monkeypatch.setattr("gateway.server.judging.Judge.verdicts", fails)
     assert (await gateway.chat("sim:say")).status == 503
     assert (await gateway.post(asking("sim:say"), headers=[("X-Sluice-Policy", "open")])).status == 200
-    await settled(gateway)
+    await counted.until(1, "bypasses_total", reason="threats")
     caplog.clear()  # they are logged as bugs
     assert counted("check_failures_total", check="threats") == 2
     assert counted("bypasses_total", reason="threats") == 1

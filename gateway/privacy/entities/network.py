@@ -11,6 +11,10 @@ from gateway.privacy.entities.groups import led_by
 _HEX_PAIR = r"[0-9A-Fa-f]{2}"
 
 
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
+
+
 def ipv4(candidate: str) -> int:
     """Four octets of at most 255 without leading zeros (RFC 6943 section 3.1.1), a prefix length may follow.
 
@@ -18,10 +22,7 @@ def ipv4(candidate: str) -> int:
     """
     address, _, revision = candidate.partition("-")
     address, _, prefix = address.partition("/")
-    octets = address.split(".")
-    if len(octets) != 4 or any(len(octet) > 1 and octet[0] == "0" for octet in octets):
-        return 0
-    if any(int(octet) > 255 for octet in octets) or (octets[0] == "0" and address != "0.0.0.0"):
+    if _IPV4.fullmatch(address) is None or (address[:2] == "0." and address != "0.0.0.0"):
         return 0
     if revision and len(address) < 9 and not revision.startswith(address[:4]):  # a package: 1.2.5.1-2
         return 0

@@ -46,11 +46,19 @@ _VALUES = {c: str(int(c, 36)) for c in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _IBAN_CLASSES = {"n": "0-9", "a": "A-Z", "c": "A-Z0-9"}
 
 
-# The lengths in use by the first four digits.
-_LENGTHS: dict[str, set[int]] = {}
-for _low, _high, _lengths in _ISSUERS:
-    for _first in range(int(_low.ljust(4, "0")), int(_high.ljust(4, "9")) + 1):
-        _LENGTHS.setdefault(str(_first), set()).update(_lengths)
+def _lengths() -> dict[str, tuple[int, ...]]:
+    """The lengths in use by the first four digits."""
+    found: dict[str, tuple[int, ...]] = {}
+    shared: dict[tuple[int, ...], tuple[int, ...]] = {}  # one for each of 4,388 would take a megabyte
+    for low, high, lengths in _ISSUERS:
+        for first in range(int(low.ljust(4, "0")), int(high.ljust(4, "9")) + 1):
+            known = found.get(str(first), ())
+            both = known + tuple(each for each in lengths if each not in known)
+            found[str(first)] = shared.setdefault(both, both)
+    return found
+
+
+_LENGTHS = _lengths()
 
 _DOUBLED = dict(zip("0123456789", (0, 2, 4, 6, 8, 1, 3, 5, 7, 9), strict=True))
 
