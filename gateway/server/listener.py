@@ -96,9 +96,9 @@ class _Parser:
         self._left_bytes = None
         if len(messages) == 1:
             message, self._payload = messages[0]
-            if not (message.chunked or message.upgrade):
-                head_bytes = data.index(b"\r\n\r\n") + 4
-                self._left_bytes = head_bytes + int(message.headers.get("Content-Length", 0))
+            head_ends = data.find(b"\r\n\r\n")
+            if head_ends >= 0 and not (message.chunked or message.upgrade):
+                self._left_bytes = head_ends + 4 + int(message.headers.get("Content-Length", 0))
 
     def message_consumed(self) -> None:
         if self._parser is not None:

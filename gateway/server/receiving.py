@@ -33,7 +33,8 @@ async def received(request: web.Request) -> tuple[Caller, bytes]:
     """
     call = request[CALL]
     call.phase = "identify"
-    caller = await request[GATEWAY].admission.identify(request.headers, request.query)
+    query = request.query if request.rel_url.raw_query_string else {}  # it would be kept, empty or not
+    caller = await request[GATEWAY].admission.identify(request.headers, query)
     call.key = caller.key.name if caller.key else None
     call.phase = "parse"
     raw = await read_body(request)

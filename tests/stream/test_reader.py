@@ -216,7 +216,24 @@ def a_frame_may_have_begun_before(make: MakeReader) -> Callable[[], None]:
     return law
 
 
+def what_frames_mean_may_change(make: MakeReader) -> Callable[[], None]:
+    """The same bytes are of another lane once another block has begun."""
+
+    @given(st.lists(st.tuples(st.sampled_from(["text", "news"]), st.integers(1, 3)), min_size=2, max_size=4))
+    def law(blocks: list[tuple[str, int]]) -> None:
+        data = []
+        for kind, count in blocks:
+            data.append(frame({"type": "content_block_start", "index": 0, "content_block": {"type": kind}}))
+            delta = {"type": "text_delta", "text": "Hi"}
+            data += [frame({"type": "content_block_delta", "index": 0, "delta": delta})] * count
+            data.append(frame({"type": "content_block_stop", "index": 0}))
+        assert by_likeness(make(ANTHROPIC), data) == in_full(ANTHROPIC, data)
+
+    return law
+
+
 LAWS: list[Law] = [
+    what_frames_mean_may_change,
     every_frame_says_what_it_says,
     what_a_tool_of_the_provider_is_given_is_remembered,
     a_text_stands_where_the_dialect_reads_it,
@@ -275,7 +292,7 @@ real_template_of = reader.template_of
 @pytest.mark.parametrize(
     ("broken", "template_of", "law"),
     [
-        (Forgetless, real_template_of, every_frame_says_what_it_says),
+        (Forgetless, real_template_of, what_frames_mean_may_change),
         (Heedless, real_template_of, a_frame_may_have_begun_before),
         (Reader, without_a_probe, a_text_stands_where_the_dialect_reads_it),
         (Reader, of_every_lane, what_a_tool_of_the_provider_is_given_is_remembered),
