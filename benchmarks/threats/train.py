@@ -32,7 +32,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.threats import phrases
-from gateway.guard import model
+from gateway.guard import model, weights
 from gateway.guard.normalise import views
 from gateway.guard.threats import Piece, pieces
 
@@ -245,11 +245,11 @@ def train_table(
         )
         coefficients = fitted.coef_[0]
         score = found @ coefficients + fitted.intercept_[0]
-    weights = np.sort(np.abs(coefficients))[::-1][:KEPT]
-    unit = float(np.quantile(weights, 0.9995)) / 127
+    heaviest = np.sort(np.abs(coefficients))[::-1][:KEPT]
+    unit = float(np.quantile(heaviest, 0.9995)) / 127
     entries = np.clip(np.rint(coefficients / unit), -127, 127).astype(np.int8)
     table = np.zeros(model.SLOTS, np.int8)
-    table[columns] = np.where(np.abs(coefficients) >= weights[-1], entries, 0)
+    table[columns] = np.where(np.abs(coefficients) >= heaviest[-1], entries, 0)
     return array("b", table.tobytes()), unit
 
 
@@ -276,17 +276,16 @@ def train_layer(rows: Any, owners: Any, attack: Any, weight: Any) -> model.Layer
     rows, labels, share = rows[keep], attack[owners[keep]], weight[owners[keep]]
     mean, spread = rows.mean(0), np.maximum(rows.std(0), 0.05)
     low, high = np.minimum(mean - 4 * spread, 0), np.maximum(mean + 5 * spread, 1)
-    dense = len(model.WINDOWS) + 2 + model.SHAPES
-    scale = np.where(np.arange(model.INPUTS) < dense, 1, FLAG_SCALE) / spread
+    scale = np.where(np.arange(model.INPUTS) < model.DENSE, 1, FLAG_SCALE) / spread
     scaled = (np.clip(rows, low, high) - mean) * scale
     fitted = LogisticRegression(C=STRENGTH, max_iter=300, class_weight="balanced")
     fitted.fit(scaled, labels, sample_weight=share)
-    weights = fitted.coef_[0] * scale
+    slopes = fitted.coef_[0] * scale
     return model.Layer(
-        low[:dense].tolist(),
-        high[:dense].tolist(),
-        weights.tolist(),
-        float(fitted.intercept_[0] - mean @ weights),
+        low[: model.DENSE].tolist(),
+        high[: model.DENSE].tolist(),
+        slopes.tolist(),
+        float(fitted.intercept_[0] - mean @ slopes),
     )
 
 
@@ -366,7 +365,7 @@ def main() -> None:
     channels = []
     for name in track(model.CHANNELS, "Training"):
         channels.append(train(records, bank, of_kind(records, SETTINGS[name]), SETTINGS[name]))
-    data = model.encode(channels)
+    data = weights.encode(channels)
     arguments.out.write_bytes(data)
     print(f"{arguments.out}: {len(data)} bytes")
 

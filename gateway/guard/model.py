@@ -10,31 +10,25 @@ from __future__ import annotations
 
 import math
 import re
-import struct
-from array import array
 from collections.abc import Sequence
 from itertools import accumulate, compress
 from operator import add, itemgetter, sub, xor
 from typing import NamedTuple
-from zlib import compress as deflate
-from zlib import crc32, decompressobj
-from zlib import error as ZlibError
+from zlib import crc32
 
-from gateway.errors import ConfigError
 from gateway.guard.lexicon import FOREIGN, MEANINGS, WORDS, anglicise
 from gateway.guard.normalise import Folded, fold, word_pattern, word_span, words
 from gateway.guard.rules import BLANK, LITERAL, NEAR, RULES
 
-MAGIC = b"sluice-threats-3"
 CHANNELS = ("user", "document")  # What a person writes, and what a tool or a document says.
 SLOTS = 1 << 20
 WINDOWS = (6, 16, 40)  # Words: a phrase, a sentence, a paragraph.
 SHAPES = 11  # Inputs that say how the text looks, after those of the windows and the whole.
-INPUTS = len(WINDOWS) + 2 + SHAPES + len(RULES) + len(MEANINGS)
+DENSE = len(WINDOWS) + 2 + SHAPES  # The inputs that are numbers; the others are 0 or 1.
+INPUTS = DENSE + len(RULES) + len(MEANINGS)
 
 _MASK = SLOTS - 1
-_DENSE = len(WINDOWS) + 2 + SHAPES
-_FIRST_MEANING = _DENSE + len(RULES) - ord("A")  # The input of a letter, less its code.
+_FIRST_MEANING = DENSE + len(RULES) - ord("A")  # The input of a letter, less its code.
 _BLANK = ord(BLANK)
 _LETTER = {word: chr(ord("A") + number) for word, number in WORDS.items()}
 _CODE = "{}()=;<>[]_"
@@ -309,7 +303,7 @@ def see(reading: Reading, table: Sequence[int], unit: float, beside: int = 0) ->
     end = min(count, starts[-1] + WINDOWS[-1] + _REACH)
     met = hits(reading, start, end)
     meanings = [_FIRST_MEANING + code for code in set(reading.meanings.encode()) if code != _BLANK]
-    flags = [_DENSE + number for number in met] + sorted(meanings)
+    flags = [DENSE + number for number in met] + sorted(meanings)
     spoken = (*best, total / math.sqrt(count + 1), total * 4 / (count + 5))
     numbers = [*(each * unit for each in spoken), *shape(reading, beside)]
     sentence, stretch = (
@@ -353,7 +347,7 @@ def inputs(reading: Reading, table: Sequence[int], unit: float) -> list[list[flo
         found.append(see(part, table, unit, len(reading.known) - len(part.known)))
     rows = []
     for each in found:
-        row = [*each.dense, *[0.0] * (INPUTS - _DENSE)]
+        row = [*each.dense, *[0.0] * (INPUTS - DENSE)]
         for number in each.flags:
             row[number] = 1.0
         rows.append(row)
@@ -382,70 +376,3 @@ def word_spans(reading: Reading) -> list[tuple[int, int]]:
     """Where each word of the folded text stands, if no stem was put into English; else nothing."""
     spans = [match.span() for match in word_pattern(reading.folded.text).finditer(reading.folded.text)]
     return spans if len(spans) == len(reading.known) else []
-
-
-# --- the file of weights ---------------------------------------------------------------------------
-
-_HEAD = struct.Struct("<ffHI")  # Unit, loud, inputs, entries of the table.
-_LAYER = struct.Struct(f"<{INPUTS}e{2 * _DENSE + 1}f")
-_MOST_BYTES = 1 << 20
-_FAR = 255  # A gap of this or more is written as that many, and the rest.
-
-
-def encode(channels: Sequence[Channel]) -> bytes:
-    """The table as gaps and entries, the layers with weights in half precision, deflated."""
-    data = []
-    for channel in channels:
-        gaps, entries = bytearray(), array("b")
-        last = -1
-        for place, entry in enumerate(channel.table):
-            if entry:
-                far, near = divmod(place - last - 1, _FAR)
-                gaps += bytes([_FAR] * far + [near])
-                entries.append(entry)
-                last = place
-        data += [_HEAD.pack(channel.unit, channel.loud, INPUTS, len(entries)), bytes(gaps), entries.tobytes()]
-        for layer in (channel.whole, channel.stretch):
-            data.append(_LAYER.pack(*layer.weights, *layer.low, *layer.high, layer.bias))
-    return MAGIC + deflate(b"".join(data), 9)
-
-
-def decode(data: bytes) -> tuple[Channel, ...]:
-    """Raises ConfigError if the weights are not those of this version of the rules and meanings."""
-    if not data.startswith(MAGIC):
-        raise ConfigError("these are not threat weights of this version")
-    try:
-        data = decompressobj().decompress(data[len(MAGIC) :], _MOST_BYTES)
-        channels = []
-        at = 0
-        for _ in CHANNELS:
-            unit, loud, size, count = _HEAD.unpack_from(data, at)
-            if size != INPUTS:
-                raise ConfigError(f"the threat weights are for {size} inputs, not {INPUTS}: train them again")
-            table, at = _table(data, at + _HEAD.size, count)
-            layers = []
-            for _ in range(2):
-                numbers = _LAYER.unpack_from(data, at)
-                at += _LAYER.size
-                low, high = numbers[INPUTS : INPUTS + _DENSE], numbers[INPUTS + _DENSE : -1]
-                layers.append(Layer(low, high, numbers[:INPUTS], numbers[-1]))
-            channels.append(Channel(table, unit, layers[0], layers[1], loud))
-    except (struct.error, ZlibError, IndexError):
-        raise ConfigError("the threat weights are cut off") from None
-    return tuple(channels)
-
-
-def _table(data: bytes, at: int, count: int) -> tuple[array[int], int]:
-    """A table of `count` entries, and where it ends."""
-    places: list[int] = []
-    place = -1
-    while len(places) < count:
-        gap = data[at]
-        place += gap if gap == _FAR else gap + 1
-        if gap < _FAR:
-            places.append(place)
-        at += 1
-    table = array("b", bytes(SLOTS))
-    for place, entry in zip(places, array("b", data[at : at + count]), strict=False):
-        table[place] = entry
-    return table, at + count

@@ -26,8 +26,8 @@ _LEVELS: dict[Level, Table] = {
         "answer": _OTHER_PEOPLE,
         "threats": {
             "user": {"flag": 0.5, "block": 0.95},
-            "tool": {"flag": 0.7, "block": 0.95},
-            "document": {"flag": 0.7, "block": 0.95},
+            "tool": {"flag": 0.7, "block": 0.93},
+            "document": {"flag": 0.7, "block": 0.93},
             "rules": {"hidden.tags": "block", "hidden.selectors": "block"},
         },
     },
@@ -64,15 +64,15 @@ _USES: dict[Preset, dict[Level | Literal["all"], Table]] = {
     },
     # What it reads was written by others: documents and tool results are where the attacks come from.
     "rag_system": {
-        "all": {"threats": {"tool": {"block": 0.96}, "document": {"block": 0.96}}},
+        "all": {"threats": {"tool": {"block": 0.94}, "document": {"block": 0.94}}},
         "strict": {
             "threats": {
-                "tool": {"block": 0.93},
-                "document": {"block": 0.93},
+                "tool": {"block": 0.91},
+                "document": {"block": 0.91},
                 "rules": {"hidden.*": "block", "exfiltration.image": "block"},
             }
         },
-        "permissive": {"threats": {"tool": {"block": 0.97}, "document": {"block": 0.97}}},
+        "permissive": {"threats": {"tool": {"block": 0.96}, "document": {"block": 0.96}}},
     },
     # Tables of people: nothing that identifies one goes out, or comes back.
     "data_analysis": {

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from gateway.guard import model
+from gateway.guard import model, weights
 from gateway.guard.normalise import views
 from gateway.guard.rules import LITERAL, RULES, TALK, ThreatType
 
@@ -42,8 +42,8 @@ class Thresholds(Struct, frozen=True):
 THRESHOLDS: Mapping[Source, Thresholds] = {
     "system": Thresholds(flag=0.985, block=NEVER),
     "user": Thresholds(flag=0.85, block=0.98),
-    "tool": Thresholds(flag=0.8, block=0.97),
-    "document": Thresholds(flag=0.8, block=0.97),
+    "tool": Thresholds(flag=0.8, block=0.95),
+    "document": Thresholds(flag=0.8, block=0.95),
 }
 
 
@@ -70,7 +70,7 @@ class Detector:
     """The loaded weights, as benchmarks/threats/train.py writes them; else raises ConfigError."""
 
     def __init__(self, data: bytes) -> None:
-        user, document = model.decode(data)
+        user, document = weights.decode(data)
         self._channels: dict[Source, model.Channel] = {
             "system": user,
             "user": user,

@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
-from gateway.guard import model
+from gateway.guard import model, weights
 from gateway.guard.threats import (
     NEVER,
     PIECE,
@@ -189,7 +189,7 @@ def test_wrong_weights_are_refused() -> None:
 
 def test_weights_are_small_and_survive_a_round_trip() -> None:
     assert len(WEIGHTS) <= 150_000
-    assert model.encode(model.decode(WEIGHTS)) == WEIGHTS
+    assert weights.encode(weights.decode(WEIGHTS)) == WEIGHTS
 
 
 @given(
