@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from gateway.chat import Event, Lane, Nature, Path, Text
+from gateway.chat import SERVER_KINDS, Event, Lane, Nature, Path, Text
 from gateway.privacy.json_run import JsonRun, SniffRun
 from gateway.privacy.model import ActionOf, Finding
 from gateway.privacy.model_run import ModelRun, Question
@@ -179,6 +179,11 @@ class Lanes:
         else:
             run = TextRun(self._scan, signed=lane.kind == "thinking")
         return run if self._model is None else ModelRun(run, nature, self._scan, self._model)
+
+
+def is_told(lane: Lane) -> bool:
+    """Does a translation say this lane? If not, it says the same elsewhere."""
+    return lane.choice >= 0 and lane.position >= 0 and lane.kind not in SERVER_KINDS
 
 
 def _said_in(lane: Lane, state: LaneState) -> int:

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from gateway.chat import (
-    SERVER_KINDS,
     WHOLE,
     Annotation,
     End,
@@ -37,7 +36,7 @@ from gateway.privacy.redact import restore_body, violation
 from gateway.privacy.scanner import Scan
 from gateway.stream.beside import made_safe
 from gateway.stream.hearing import Hearing
-from gateway.stream.lanes import Lanes, LaneState, Waiting
+from gateway.stream.lanes import Lanes, LaneState, Waiting, is_told
 from gateway.stream.outbox import Outbox
 from gateway.stream.reader import Reader
 from gateway.wire.sse import Frame
@@ -124,7 +123,7 @@ class ResponseStream:
             return b""
         out: list[bytes] = []
         try:
-            at = self._take_alike(data, out) if self._passing and not self.outbox.waits else 0
+            at = 0 if self.outbox.waits else self._take_alike(data, out)
             if at < len(data):
                 for frame, said in self._reader.feed(data[at:] if at else data):
                     self._take(self, frame, said, out)
@@ -295,22 +294,25 @@ class ResponseStream:
     def _take_alike(self, data: bytes, out: list[bytes]) -> int:
         """Frames like the one before but for their text, which most of an answer is, until one must wait.
 
-        No event is made of them, and they go as they came. Returns how far in `data` that went.
+        They go as they came, or their text is written in the client's words. Returns how far that went.
         """
-        at, size = 0, len(data)
+        at, size, passing = 0, len(data), self._passing
         template = self._reader.template_for(data)
-        if template is None:
+        if template is None or not (passing or is_told(template.lane)):
             return at
         state = self._lanes.open.get(template.lane) or self._begin(template.lane)
         while at < size and (found := template.text(data, at)) is not None:
             start, (text, at) = at, found
-            raw = data[start:at]
             self.frames += 1
             if not self._run(state, text):
-                waiting = self._wait(state, template.said(text), Waiting(template.frame(raw)))
-                self._pass(waiting, waiting.frame, out)
+                event, frame = template.said(text), template.frame(data[start:at])
+                waiting = self._wait(state, event, Waiting(frame))
+                if passing:
+                    self._pass(waiting, frame, out)
+                else:
+                    self._say(event, waiting, frame, out)
                 break
-            out.append(raw)
+            out.append(data[start:at] if passing else self.outbox.encoder.encode(template.said(text)))
         return at
 
     def _pass(self, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
@@ -330,8 +332,7 @@ class ResponseStream:
     def _translate(self, events: Sequence[Event], frame: Frame, out: list[bytes]) -> None:
         for event in events:
             if type(event) is Text:
-                lane = event.lane
-                if lane.choice >= 0 and lane.position >= 0 and lane.kind not in SERVER_KINDS:
+                if is_told(event.lane):
                     self._say(event, self._text(event, frame, None), frame, out)
                 continue
             if type(event) is Usage:
