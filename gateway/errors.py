@@ -193,16 +193,6 @@ class ProviderError(SluiceError):
         self.retryable = self.status in (408, 409, 429) or self.status >= 500
         self.extra = extra or {}
 
-    def forget_frames(self) -> None:
-        """Let go of the frames that it came through.
-
-        They hold it, and all that a request held: a cycle that lasts until the collector comes by.
-        """
-        error: BaseException | None = self
-        while error is not None:
-            error.__traceback__ = None
-            error = error.__context__
-
     def facts(self, request_id: str) -> dict[str, Any]:
         return {**self.extra, **super().facts(request_id)}
 
