@@ -6,6 +6,7 @@ They compete among themselves for what text the rows that act have left.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from gateway.privacy.rules import Rules
@@ -23,7 +24,7 @@ class Flagging:
 
     __slots__ = ("_base", "_counts", "_done", "_reach", "_rules", "_spans", "_sweep", "_taken")
 
-    def __init__(self, rules: Rules, reach: int, counts: dict[str, int]) -> None:
+    def __init__(self, rules: Rules, reach: int, counts: Counter[str]) -> None:
         self._rules = rules
         self._reach = reach
         self._counts = counts
@@ -32,10 +33,6 @@ class Flagging:
         self._sweep: Iterator[int] | None = None  # the search under way, in the text of some pieces ago ...
         self._base = 0  # ... and that text's offset
         self._spans: list[Span] = []  # what it has found
-
-    @classmethod
-    def of(cls, rules: Rules | None, reach: int, counts: dict[str, int]) -> Flagging | None:
-        return None if rules is None else cls(rules, reach, counts)
 
     def take(self, start: int, end: int) -> None:
         """A row that acts has taken this: a match that would overlap it is none."""
@@ -80,7 +77,5 @@ class Flagging:
             return
         self._sweep = None
         self._taken = [span for span in self._taken if span[1] > self._done]
-        for span in self._spans:
-            name = span.entity.name
-            self._counts[name] = self._counts.get(name, 0) + 1
+        self._counts.update(span.entity.name for span in self._spans)
         self._spans.clear()

@@ -145,7 +145,7 @@ class ModelRun:
         for span in spans_of(here, found, text, self._nature):
             action = self._action(span.entity)
             if action == "flag":
-                scan.flagged[span.entity.name] = scan.flagged.get(span.entity.name, 0) + 1
+                scan.flagged[span.entity.name] += 1
             elif action != "allow":
                 acting.append(span)
         edits = []
@@ -154,9 +154,7 @@ class ModelRun:
                 scan.blocked = Blocked(entity, base + start, base + end)
                 break
             value = text[start:end] if self._nature == "text" else decoded(text[start:end])
-            edits.append(Edit(base + start, base + end, scan.replace(entity, value)))
-            scan.redacted += 1
-            scan.hidden[entity.name] += 1
+            edits.append(Edit(base + start, base + end, scan.hide(entity, value)))
         return edits
 
 

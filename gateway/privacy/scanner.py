@@ -18,20 +18,18 @@ blocked ends everything: no run of its scan decides anything from there on.
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from string import ascii_lowercase
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from gateway.privacy.entities import LEFT_CONTEXT, Entity
-from gateway.privacy.exfiltration import exfiltrates
+from gateway.privacy.entities import LEFT_CONTEXT
 from gateway.privacy.flagging import Flagging
 from gateway.privacy.plan import Action, CueWord, Plan, plan_for
 from gateway.privacy.rule import STARTS, ByShape, Rule, Search
 from gateway.privacy.rules import compile_rules, read_words, word_places
+from gateway.privacy.scan import Blocked, Edit, Scan, apply, lead_of
 from gateway.privacy.search import Span, find, find_in_steps
-from gateway.privacy.vault import Vault
 
 __all__ = [
     "Action",
@@ -50,65 +48,6 @@ __all__ = [
 
 _ORDER = attrgetter("order")
 _FORGET_STRIDE = 256
-
-
-class Edit(NamedTuple):
-    """Replace the characters `start` to `end`, counted from the start of the run.
-
-    `lead` is the last visible character before it.
-    """
-
-    start: int
-    end: int
-    text: str
-    lead: str = ""
-
-
-class Blocked(NamedTuple):
-    """The match that ended a scan; offsets count from the start of its run."""
-
-    entity: Entity
-    start: int
-    end: int
-
-
-Replace = Callable[[Entity, str], str]
-
-
-class Scan:
-    """What the runs of one answer (or one request) have in common.
-
-    `replace` names what takes a match's place. With a vault, placeholders are restored; without one they
-    are text like any other, and a secret without a near end is taken whole, so that it can be hidden.
-    `flagged` counts by entity name what was seen and left alone, `hidden` what was replaced. Once `blocked`
-    is set no run of this scan decides anything more, and what is undecided must not be shown. The counts are
-    for metrics. `made` is what became of whole texts, by nature, left context and text, for those that an
-    answer repeats.
-    """
-
-    __slots__ = (
-        "blocked",
-        "flagged",
-        "hidden",
-        "made",
-        "plan",
-        "redacted",
-        "replace",
-        "restored",
-        "unresolved",
-        "vault",
-        "withheld",
-    )
-
-    def __init__(self, plan: Plan, replace: Replace, vault: Vault | None = None) -> None:
-        self.plan = plan
-        self.replace = replace
-        self.vault = vault
-        self.redacted = self.restored = self.unresolved = self.withheld = 0
-        self.flagged: dict[str, int] = {}
-        self.hidden: Counter[str] = Counter()
-        self.blocked: Blocked | None = None
-        self.made: dict[tuple[str, str, str], str] = {}
 
 
 class _Cue(NamedTuple):
@@ -156,7 +95,8 @@ class TextRun:
         self._base = -len(context)  # the run's offset of `_text[0]`; the others count in `_text`
         self._pos = len(context)  # what is before it is decided
         self._word = ""  # the word that the text ends with, folded: it may go on
-        self._flagging = Flagging.of(self._plan.flagged, self._plan.flagged_reach, scan.flagged)
+        plan, flagged = self._plan, self._plan.flagged
+        self._flagging = None if flagged is None else Flagging(flagged, plan.flagged_reach, scan.flagged)
         self._due = 0  # once what is before it is decided, there is other work
         self._cues: list[_Cue] = []
         self._open: Sequence[Rule] | None = None  # rules near their words, if undecided at `_pos`
@@ -246,7 +186,8 @@ class TextRun:
                 if not final and plan.whole_words and plan.maybe_placeholder(self._text, pos, partial=True):
                     return pos
                 if found := plan.placeholder(self._text, pos):
-                    self._restore(found, pos)
+                    if (value := scan.reveal(found, self._text)) is not None:
+                        self._edit(pos, found.end(), value)
                     pos = found.end()
                     self._open = None
                     continue
@@ -346,9 +287,7 @@ class TextRun:
                     return -1
                 else:
                     self._inside = rule
-            self._edit(start, end, scan.replace(rule.entity, text[start:end]))
-            scan.redacted += 1
-            scan.hidden[rule.entity.name] += 1
+            self._edit(start, end, scan.hide(rule.entity, text[start:end]))
             return end
         return at + 1
 
@@ -376,20 +315,8 @@ class TextRun:
             self._edit(pos, stop, "")
         return int(stop)
 
-    def _restore(self, found: Any, at: int) -> None:
-        scan = self._scan
-        assert scan.vault is not None
-        value = scan.vault.reveal(found)
-        if value is None:
-            scan.unresolved += 1
-        elif exfiltrates(self._text, at, scan.vault.hosts):
-            scan.withheld += 1
-        else:
-            self._edit(at, found.end(), value)
-            scan.restored += 1
-
     def _edit(self, start: int, stop: int, text: str) -> None:
-        lead = self._text[max(0, start - 8) : start].rstrip()[-1:]
+        lead = lead_of(self._text, start)
         self.edits.append(Edit(self._base + start, self._base + stop, text, lead))
         if self._flagging is not None:
             self._flagging.take(self._base + start, self._base + stop)
@@ -436,14 +363,3 @@ class TextRun:
                 self._cues[index] = cue._replace(first=min(cue.first, first), last=max(cue.last, last))
                 return
         self._cues.append(_Cue(first, last, known.gate, known.rules, known.letters))
-
-
-def apply(text: str, edits: Sequence[Edit]) -> str:
-    """The text with its edits made."""
-    pieces: list[str] = []
-    at = 0
-    for edit in edits:
-        pieces += text[at : edit.start], edit.text
-        at = edit.end
-    pieces.append(text[at:])
-    return "".join(pieces)

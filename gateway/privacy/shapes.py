@@ -77,23 +77,23 @@ _LONG_RUNS = bytes(ord("x") if chr(c) in "x_-=" else c for c in _RUNS)
 
 def shape(text: str) -> str:
     """The text's shape, a character for a character; beyond Latin-1 they are all alike."""
-    if text.isascii():
-        return text.encode().translate(_SHAPE).decode()
-    return _latin(text).translate(_SHAPE).decode("latin-1")
+    return _mapped(text, _SHAPE)
 
 
 def runs(text: str) -> str:
     """Coarser: an x for every letter and digit."""
-    if text.isascii():
-        return text.encode().translate(_RUNS).decode()
-    return _latin(text).translate(_RUNS).decode("latin-1")
+    return _mapped(text, _RUNS)
 
 
 def long_runs(text: str) -> str:
     """Coarser still: hyphens, underscores and signs of equality are as letters."""
+    return _mapped(text, _LONG_RUNS)
+
+
+def _mapped(text: str, table: bytes) -> str:
     if text.isascii():
-        return text.encode().translate(_LONG_RUNS).decode()
-    return _latin(text).translate(_LONG_RUNS).decode("latin-1")
+        return text.encode().translate(table).decode()
+    return _latin(text).translate(table).decode("latin-1")
 
 
 def _latin(text: str) -> bytes:

@@ -11,11 +11,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from gateway.privacy.exfiltration import exfiltrates
 from gateway.privacy.plan import Plan
 from gateway.privacy.rule import Rule
 from gateway.privacy.rules import Rules, combine
-from gateway.privacy.scanner import Blocked, Edit, Scan
+from gateway.privacy.scan import Blocked, Edit, Scan, lead_of
 from gateway.privacy.search import Span, find, find_between, find_stretch
 
 
@@ -39,12 +38,10 @@ def edits_of_whole(scan: Scan, plan: Plan, text: str, context: str) -> list[Edit
                 end = each.start - each.entity.keep
                 scan.blocked = Blocked(each.entity, each.start - lead, each.end - lead)
                 break
-            made = scan.replace(each.entity, text[each.start : each.end])
-            scan.redacted += 1
-            scan.hidden[each.entity.name] += 1
-            edits.append(_edit(text, each.start, each.end, made))
-        elif (value := _revealed(scan, text, each)) is not None:
-            edits.append(_edit(text, each.start(), each.end(), value))
+            made = scan.hide(each.entity, text[each.start : each.end])
+            edits.append(Edit(each.start, each.end, made, lead_of(text, each.start)))
+        elif (value := scan.reveal(each, text)) is not None:
+            edits.append(Edit(each.start(), each.end(), value, lead_of(text, each.start())))
     if plan.flagged is not None:
         _flag(scan, plan.flagged, text, lead, edits, end)
     return [Edit(e.start - lead, e.end - lead, e.text, e.lead) for e in edits] if lead else edits
@@ -83,29 +80,10 @@ def _by_turns(plan: Plan, acting: Rules, text: str, start: int) -> list[Any]:
     return taken
 
 
-def _revealed(scan: Scan, text: str, token: Any) -> str | None:
-    """The value of a placeholder, None where it stays as it is."""
-    assert scan.vault is not None
-    value = scan.vault.reveal(token)
-    if value is None:
-        scan.unresolved += 1
-    elif exfiltrates(text, token.start(), scan.vault.hosts):
-        scan.withheld += 1
-        return None
-    else:
-        scan.restored += 1
-    return value
-
-
-def _edit(text: str, start: int, end: int, made: str) -> Edit:
-    return Edit(start, end, made, text[max(0, start - 8) : start].rstrip()[-1:])
-
-
 def _flag(scan: Scan, flagged: Rules, text: str, start: int, edits: list[Edit], end: int) -> None:
     """Count what is only seen up to an end, of what is left between the edits."""
     spans: list[Span] = []
     taken = [(edit.start, edit.end) for edit in edits]
     for _ in find_stretch(text, flagged, start, end, spans, end, taken):
         pass
-    for each in spans:
-        scan.flagged[each.entity.name] = scan.flagged.get(each.entity.name, 0) + 1
+    scan.flagged.update(each.entity.name for each in spans)

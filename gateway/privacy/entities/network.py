@@ -9,8 +9,6 @@ from gateway.privacy.entities.entity import DIGIT, Entity
 from gateway.privacy.entities.groups import led_by
 
 _HEX_PAIR = r"[0-9A-Fa-f]{2}"
-
-
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 
