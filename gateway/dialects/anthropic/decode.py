@@ -103,13 +103,8 @@ class Decoder:
         if known is None or message.type != "content_block_delta":
             return self._decode_any(data)
         lane, path = known
-        if delta.type == "text_delta":
-            text, other = delta.text, delta.thinking or delta.partial_json
-        elif delta.type == "input_json_delta":
-            text, other = delta.partial_json, delta.text or delta.thinking
-        else:
-            text, other = delta.thinking, delta.text or delta.partial_json
-        if other:
+        text = _text_of(delta)
+        if text is None:
             return self._decode_any(data)
         return [Text(lane, text, path)] if text else []
 
@@ -263,11 +258,21 @@ def text_in(data: bytes) -> str | None:
         message = _strict(data)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    delta = message.delta
-    if message.type != "content_block_delta" or delta.type not in _FIELD_OF_DELTA:
+    if message.type != "content_block_delta" or message.delta.type not in _FIELD_OF_DELTA:
         return None
-    texts = [text for text in (delta.text, delta.thinking, delta.partial_json) if text]
-    return texts[0] if len(texts) == 1 and texts[0] == getattr(delta, _FIELD_OF_DELTA[delta.type]) else None
+    return _text_of(message.delta)
+
+
+def _text_of(delta: _Delta) -> str | None:
+    """The text in the field of its type; None if it has one in another field, too."""
+    text, json, thinking = delta.text, delta.partial_json, delta.thinking
+    match delta.type:
+        case "text_delta":
+            return None if json or thinking else text
+        case "input_json_delta":
+            return None if text or thinking else json
+        case _:
+            return None if text or json else thinking
 
 
 def input_object(text: str) -> dict[str, Any]:

@@ -201,16 +201,10 @@ class Decoder:
 
 def text_in(data: bytes) -> str | None:
     """What a chunk says, if that is one text and nothing else."""
-    try:
-        chunk = _strict.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    choice = only_choice(data, _strict)
+    if choice is None:
         return None
-    if len(chunk.choices) != 1 or len(chunk.usage) > 4:
-        return None
-    choice = chunk.choices[0]
     delta = choice.delta
-    if choice.finish_reason or len(choice.logprobs) > 4:
-        return None
     said = [delta.content, delta.reasoning_content, delta.reasoning, delta.refusal]
     for call in delta.tool_calls or ():
         function = call.function or _Function()
@@ -219,6 +213,18 @@ def text_in(data: bytes) -> str | None:
         said.append(function.arguments)
     texts = [text for text in said if text]
     return texts[0] if len(texts) == 1 else None
+
+
+def only_choice(data: bytes, strict: msgspec.json.Decoder[Any]) -> Any:
+    """The choice of a chunk that has one, goes on, and says nothing beside its text; None for any other."""
+    try:
+        chunk = strict.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if len(chunk.choices) != 1 or len(chunk.usage) > 4:
+        return None
+    choice = chunk.choices[0]
+    return None if choice.finish_reason or len(choice.logprobs) > 4 else choice
 
 
 def finish(choice: int, word: str, met: Any = None) -> Event:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.chat import WHOLE, End, Event, Failure, Lane, Logprobs, Opening, Path, Text
-from gateway.dialects.openai_chat.decode import finish, rewrite, usage_in
+from gateway.dialects.openai_chat.decode import finish, only_choice, rewrite, usage_in
 from gateway.dialects.openai_chat.usage import usage_of
 from gateway.dialects.openai_chat.walk import texts
 from gateway.dialects.openai_completions.fields import classifier
@@ -123,14 +123,8 @@ class Decoder:
 
 def text_in(data: bytes) -> str | None:
     """What a chunk says, if that is one text and nothing else."""
-    try:
-        chunk = _strict.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
-    if len(chunk.choices) != 1 or len(chunk.usage) > 4:
-        return None
-    choice = chunk.choices[0]
-    return None if choice.finish_reason or len(choice.logprobs) > 4 else choice.text
+    choice = only_choice(data, _strict)
+    return None if choice is None else choice.text
 
 
 def _logprobs(choice: int, raw: Any) -> Iterator[Event]:
