@@ -17,7 +17,6 @@ from gateway.stream.lanes import Waiting
 from gateway.wire.sse import Frame
 
 OVERTAKE_AFTER = 16
-_NOTHING: deque[Waiting] = deque()
 # As much of an answer in one piece is taken from a provider.
 MOST_KEPT_BYTES = 64 << 20
 
@@ -99,7 +98,7 @@ class Outbox:
 
     def release(self, out: list[bytes], everything: bool = False) -> None:
         """Add to `out` what can go, or `everything` that is not kept."""
-        queue, write = self._queue or _NOTHING, self.write
+        queue, write = self._queue or deque(), self.write
         while queue and (everything or not queue[0].undecided):
             out.append(write(queue.popleft()))
         if self.may_overtake:

@@ -97,9 +97,8 @@ def template_of(frame: Frame, event: Text, text_in: TextIn) -> Template | None:
 class Reader:
     """The frames of one stream, in a provider's dialect, and what they say.
 
-    `feed` gives each frame, with what it says where that is known without decoding it; every other frame that
-    has data is to be given to `decode`, in order. Whoever needs only texts may take what fits `template_for`
-    from the beginning of a read, and give what is left to `feed`. Raises ProviderGarbage.
+    Of each read, what fits `template_for` is to be taken from its beginning, frame by frame; the rest goes to
+    `feed`, which gives its frames, and those that have data to `decode`, in order. Raises ProviderGarbage.
     """
 
     __slots__ = (
@@ -118,7 +117,8 @@ class Reader:
         self._splitter = provider.splitter(max_frame_bytes)
         self._decoder = provider.decoder()
         self._max_frame_bytes = max_frame_bytes
-        self._text_in = provider.text_in
+        # Only where frames are the bytes as they came; Bedrock's come in messages of their own.
+        self._text_in = provider.text_in if isinstance(self._splitter, SSESplitter) else None
         self._template: Template | None = None  # where a frame that is like it may begin with the next byte
         self._last: Template | None = None  # as it was before frames came that are not
         self._said: tuple[Frame, Text] | None = None  # the last frame, if it said one text and nothing else
@@ -132,19 +132,9 @@ class Reader:
             self._learn()
         return self._template if len(data) <= self._max_frame_bytes else None
 
-    def feed(self, data: bytes) -> Iterator[tuple[Frame, Text | None]]:
-        template = self.template_for(data)
-        if template is not None:
-            at, size = 0, len(data)
-            while at < size and (found := template.text(data, at)) is not None:
-                start, (text, at) = at, found
-                yield template.frame(data[start:at]), template.said(text)
-            if at == size:
-                return
-            data = data[at:]
+    def feed(self, data: bytes) -> Iterator[Frame] | Sequence[Frame]:
         self._template = None
-        for frame in self._splitter.feed(data):
-            yield frame, None
+        return self._splitter.feed(data)
 
     def flush(self) -> Iterator[Frame] | Sequence[Frame]:
         return self._splitter.flush()
@@ -163,8 +153,8 @@ class Reader:
         assert self._said is not None
         assert self._text_in is not None
         frame, event = self._said
-        splitter = self._splitter
-        if not isinstance(splitter, SSESplitter) or not splitter.is_between:
+        assert isinstance(self._splitter, SSESplitter)
+        if not self._splitter.is_between:
             return
         self._said = None
         last = self._last

@@ -123,10 +123,10 @@ class ResponseStream:
             return b""
         out: list[bytes] = []
         try:
-            at = 0 if self.outbox.waits else self._take_alike(data, out)
+            at = self._take_alike(data, out)
             if at < len(data):
-                for frame, said in self._reader.feed(data[at:] if at else data):
-                    self._take(self, frame, said, out)
+                for frame in self._reader.feed(data[at:] if at else data):
+                    self._take(self, frame, out)
         except (ProviderError, PolicyViolation) as error:
             out.append(self.fail(error))
         return out[0] if len(out) == 1 else b"".join(out)
@@ -153,7 +153,7 @@ class ResponseStream:
                 if frame.data is None:
                     unfinished_line += frame.raw
                 else:
-                    self._take(self, frame, None, out)
+                    self._take(self, frame, out)
         except ProviderGarbage:
             fault = UpstreamTruncated("the provider closed the stream within an event")
         except (ProviderError, PolicyViolation) as error:
@@ -266,16 +266,13 @@ class ResponseStream:
 
     # --- frames that pass -----------------------------------------------------------------------------
 
-    def _take_passing(self, frame: Frame, said: Text | None, out: list[bytes]) -> None:
+    def _take_passing(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data is None:
             self._pass(Waiting(frame) if self.outbox.waits else None, frame, out)
             return
         if self.done and self._stops:  # what has not been judged must not follow
             return
         self.frames += 1
-        if said is not None:
-            self._pass(self._text(said, frame, None), frame, out)
-            return
         waiting = None
         for event in self._reader.decode(frame):
             if type(event) is Text:
@@ -292,9 +289,10 @@ class ResponseStream:
         self._pass(waiting, frame, out)
 
     def _take_alike(self, data: bytes, out: list[bytes]) -> int:
-        """Frames like the one before but for their text, which most of an answer is, until one must wait.
+        """Frames like the one before but for their text, as most of an answer is: how far in `data` they go.
 
-        They go as they came, or their text is written in the client's words. Returns how far that went.
+        They leave as they came, or their text is written in the client's words, without a frame or an event
+        being made of them unless they must wait.
         """
         at, size, passing = 0, len(data), self._passing
         template = self._reader.template_for(data)
@@ -304,15 +302,16 @@ class ResponseStream:
         while at < size and (found := template.text(data, at)) is not None:
             start, (text, at) = at, found
             self.frames += 1
-            if not self._run(state, text):
-                event, frame = template.said(text), template.frame(data[start:at])
-                waiting = self._wait(state, event, Waiting(frame))
-                if passing:
-                    self._pass(waiting, frame, out)
-                else:
-                    self._say(event, waiting, frame, out)
-                break
-            out.append(data[start:at] if passing else self.outbox.encoder.encode(template.said(text)))
+            is_fine = self._run(state, text)
+            if is_fine and not self.outbox.waits:
+                out.append(data[start:at] if passing else self.outbox.encoder.encode(template.said(text)))
+                continue
+            event, frame = template.said(text), template.frame(data[start:at])
+            waiting = Waiting(frame) if is_fine else self._wait(state, event, Waiting(frame))
+            if passing:
+                self._pass(waiting, frame, out)
+            else:
+                self._say(event, waiting, frame, out)
         return at
 
     def _pass(self, waiting: Waiting | None, frame: Frame, out: list[bytes]) -> None:
@@ -324,10 +323,10 @@ class ResponseStream:
 
     # --- events that are translated -------------------------------------------------------------------
 
-    def _take_translating(self, frame: Frame, said: Text | None, out: list[bytes]) -> None:
+    def _take_translating(self, frame: Frame, out: list[bytes]) -> None:
         if frame.data is not None and not self.done:  # behind the end mark nothing is the answer's
             self.frames += 1
-            self._translate(self._reader.decode(frame) if said is None else (said,), frame, out)
+            self._translate(self._reader.decode(frame), frame, out)
 
     def _translate(self, events: Sequence[Event], frame: Frame, out: list[bytes]) -> None:
         for event in events:

@@ -158,9 +158,15 @@ def in_full(dialect: Dialect, data: Sequence[bytes]) -> Read:
 def by_likeness(reader: Reader, data: Sequence[bytes]) -> Read:
     found: Read = []
     for read in data:
-        for each, event in reader.feed(read):
-            events = [event] if event is not None else [] if each.data is None else reader.decode(each)
-            found.append((each, [*events]))
+        at = 0
+        if (template := reader.template_for(read)) is not None:
+            while at < len(read) and (fit := template.text(read, at)) is not None:
+                start, (text, at) = at, fit
+                found.append((template.frame(read[start:at]), [template.said(text)]))
+        if at < len(read):
+            found += [
+                (each, [] if each.data is None else reader.decode(each)) for each in reader.feed(read[at:])
+            ]
     return found
 
 
