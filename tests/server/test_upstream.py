@@ -310,13 +310,7 @@ async def test_whoever_cuts_a_tls_connection_does_not_end_a_body(house: House, a
         wire.die()
 
     place = await house.serve(script, server_side(authority.issue_cert("127.0.0.1")))
-    exchange = await ask(house.upstream(trust=trusting(authority)), place.url)
-    sink = Recorder()
-    exchange.deliver(sink)
-    await sink.some.wait()
-    seen.set()
-    await sink.ended.wait()
-    exchange.close()
+    sink = await stream(house.upstream(trust=trusting(authority)), place.url, seen=seen)
     assert sink.body == BODY
     assert [type(end) for end in sink.ends] == [UpstreamTruncated]
 

@@ -25,7 +25,6 @@ from tests.server.upstreams import (
     OK,
     PATIENT,
     SECRET,
-    Recorder,
     answering,
     ask,
     fetch,
@@ -88,13 +87,7 @@ async def test_dies_within_the_body(house: House, sent: bytes, body: bytes, rude
 
     place = await house.serve(script)
     upstream = house.upstream()
-    exchange = await ask(upstream, place.url)
-    sink = Recorder()
-    exchange.deliver(sink)
-    await sink.some.wait()
-    seen.set()
-    await sink.ended.wait()
-    exchange.close()
+    sink = await stream(upstream, place.url, seen=seen)
     assert sink.body == body
     assert [type(end) for end in sink.ends] == [UpstreamTruncated]
     with pytest.raises(UpstreamTruncated):
@@ -111,13 +104,7 @@ async def test_a_body_that_turns_to_garbage(house: House) -> None:
         await wire.send(f"{SECRET}\r\n".encode())
 
     place = await house.serve(script)
-    exchange = await ask(house.upstream(), place.url)
-    sink = Recorder()
-    exchange.deliver(sink)
-    await sink.some.wait()
-    seen.set()
-    await sink.ended.wait()
-    exchange.close()
+    sink = await stream(house.upstream(), place.url, seen=seen)
     assert sink.body == b"hello"
     assert [type(end) for end in sink.ends] == [ProviderGarbage]
     assert SECRET not in repr(sink.ends)

@@ -80,10 +80,19 @@ async def fetch(upstream: Upstream | PlainUpstream, url: str, timeouts: Timeouts
         exchange.close()
 
 
-async def stream(upstream: Upstream | PlainUpstream, url: str, timeouts: Timeouts = PATIENT) -> Recorder:
+async def stream(
+    upstream: Upstream | PlainUpstream,
+    url: str,
+    timeouts: Timeouts = PATIENT,
+    seen: asyncio.Event | None = None,
+) -> Recorder:
+    """What comes, to its end. `seen` is set once there is some of the body."""
     exchange = await ask(upstream, url, timeouts)
     sink = Recorder()
     exchange.deliver(sink)
+    if seen is not None:
+        await sink.some.wait()
+        seen.set()
     await sink.ended.wait()
     exchange.close()
     assert len(sink.ends) == 1
