@@ -217,7 +217,7 @@ class Bank:
 
 def train_table(
     bank: Bank, chosen: Any, attack: Any, weight: Any, settings: Settings, rounds: int = 3
-) -> tuple[array[int], float]:
+) -> tuple[model.Table, float]:
     """The table in units, and the unit. Only the heaviest entries are kept; the table is wide, so that what
     was never seen nearly always falls on nothing.
     """
@@ -250,13 +250,13 @@ def train_table(
     entries = np.clip(np.rint(coefficients / unit), -127, 127).astype(np.int8)
     table = np.zeros(model.SLOTS, np.int8)
     table[columns] = np.where(np.abs(coefficients) >= heaviest[-1], entries, 0)
-    return array("b", table.tobytes()), unit
+    return model.Table(array("b", table.tobytes())), unit
 
 
 # --- the layer -------------------------------------------------------------------------------------
 
 
-def seen(records: Sequence[Record], table: array[int], unit: float) -> tuple[Any, Any]:
+def seen(records: Sequence[Record], table: model.Table, unit: float) -> tuple[Any, Any]:
     """What the layer is shown of each reading, and whose reading it is."""
     rows, owners = [], []
     for number, record in enumerate(records):
