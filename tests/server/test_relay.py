@@ -14,8 +14,8 @@ from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
 from gateway.server.relay import Relay
 from gateway.stream import ResponseStream
+from tests.chat_stream import DONE, STOP, chunk, error_in
 from tests.privacy import texts
-from tests.test_stream import DONE, STOP, chunk, error_in
 
 
 class Wire:
