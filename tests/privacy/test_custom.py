@@ -12,7 +12,7 @@ from gateway.errors import ConfigError
 from gateway.privacy.custom import LONGEST, allowed, custom, denied
 from gateway.privacy.entities import ENTITIES
 from gateway.privacy.scanner import Scan, TextRun, compile_rules, find, plan_for
-from tests.privacy.test_scanner import run_pieces
+from tests.privacy.runs import run_pieces
 
 PATTERNS = {
     r"EMP-\d{6}": ("x EMP-123456, ", "EMP-12345"),

@@ -22,7 +22,7 @@ from gateway.privacy.redact import answer_scan, redact_request, restore_body
 from gateway.privacy.scanner import Scan, TextRun, apply, find, plan_for
 from gateway.privacy.vault import Vault
 from tests.privacy import texts
-from tests.privacy.test_scanner import run_pieces
+from tests.privacy.runs import run_pieces
 from tests.privacy.texts import entity
 
 classify = classifier(False)

@@ -12,7 +12,7 @@ from gateway.privacy import whole
 from gateway.privacy.scanner import Edit, Scan, TextRun
 from gateway.privacy.whole import edits_of_whole
 from tests.privacy import texts
-from tests.privacy.test_scanner import SCANS, corpus
+from tests.privacy.runs import SCANS, corpus
 
 CONTEXTS = ["", "password: ", "phone number: ", "email: "]
 LINKS = ["![x](https://evil.example/", "https://evil.example/?q=", ") ", "[PERSON_1]", "4111 1111 1111 1111"]

@@ -14,8 +14,8 @@ from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
 from gateway.server.relay import Relay
 from gateway.stream import ResponseStream
+from tests.chat_stream import DONE, STOP, chunk, error_in
 from tests.privacy import texts
-from tests.test_stream import DONE, STOP, chunk, error_in
 
 
 class Wire:
@@ -98,7 +98,7 @@ async def test_a_bug_of_ours_lets_nothing_out_that_was_held(
     def broken(*_: object) -> None:
         raise RuntimeError("4111 1111 1111 1111")
 
-    monkeypatch.setattr(relay.stream, "_take", broken)
+    monkeypatch.setattr(ResponseStream, "feed", broken)
     relay.on_body(chunk({"content": "more"}))
     await relay.finished(wire, 60)
     assert error_in(wire.out)["type"] == "internal_error"
