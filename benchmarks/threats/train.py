@@ -21,7 +21,7 @@ import json
 import random
 import warnings
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,20 +40,22 @@ warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
 class Settings(NamedTuple):
-    """`size` is the window in words; `strength` the inverse of the table's penalty; `made` and `shown` the
-    weight of a made example in the table and in the layers.
+    """`size` is the window in words; `strength` the inverse of the table's penalty; `anew` if each round of
+    the table forgets the last one; `made` and `shown` the weight of a made example in the table and in the
+    layers.
     """
 
     kinds: tuple[str, ...]
     size: int
     strength: float
+    anew: bool
     made: float
     shown: float
 
 
 SETTINGS = {
-    "user": Settings(("user", "system"), 24, 2.0, 0.3, 0.2),
-    "document": Settings(("tool", "document", "system"), 16, 2.0, 0.3, 0.3),
+    "user": Settings(("user", "system"), 24, 4.0, False, 0.5, 0.1),
+    "document": Settings(("tool", "document", "system"), 16, 2.0, True, 0.3, 0.3),
 }
 KEPT = 44_000  # Entries of a table: the two make a file below 150 kB.
 CLUSTERS = 2  # What stands in fewer clusters than this says nothing about the next one.
@@ -177,6 +179,7 @@ class Bank:
         place = sparse.csr_matrix((np.ones(at, dtype=np.float32), (owners, np.arange(at))))
         self._slots = (place @ self.words).tocsr()
         self._slots.data[:] = 1
+        self._windows: dict[int, tuple[Any, Any]] = {}
         # Made examples share their sentences, so many of them count as one.
         groups = [
             f"made-{fold_of(record.text, MADE_CLUSTERS)}" if record.source == MADE else record.cluster
@@ -194,10 +197,20 @@ class Bank:
         counts[list(model.number_slots())] = 0
         return np.flatnonzero(counts >= CLUSTERS)
 
-    def windows(self, chosen: Iterable[int], size: int) -> tuple[Any, Any]:
+    def windows(self, chosen: Any, size: int) -> tuple[Any, Any]:
+        """The windows of `size` words of the chosen records, a row each, and whose they are."""
+        if size not in self._windows:
+            self._windows[size] = self._cut(size)
+        found, owners = self._windows[size]
+        ours = np.zeros(len(self.spans), bool)
+        ours[chosen] = True
+        rows = np.flatnonzero(ours[owners])
+        return found[rows], owners[rows]
+
+    def _cut(self, size: int) -> tuple[Any, Any]:
         starts, ends, owners = [], [], []
-        for number in chosen:
-            for begin, end in self.spans[number]:
+        for number, spans in enumerate(self.spans):
+            for begin, end in spans:
                 for start in range(begin, max(begin + 1, end - size // 2), size // 2):
                     if end > begin:
                         starts.append(start)
@@ -224,11 +237,11 @@ def train_table(
     found, owners = bank.windows(chosen, settings.size)
     columns = bank.common(chosen)
     found = found[:, columns].tocsr()
-    score = None
-    coefficients = np.zeros(len(columns))
-    for _ in range(rounds):
-        keep = np.ones(len(owners), bool)
-        if score is not None:
+    fitted = LogisticRegression(C=settings.strength, max_iter=60, warm_start=not settings.anew)
+    keep = np.ones(len(owners), bool)
+    for number in range(rounds):
+        if number:
+            score = fitted.decision_function(found)
             order = np.lexsort((-score, owners))
             first = np.r_[True, owners[order][1:] != owners[order][:-1]]
             begin = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
@@ -240,11 +253,8 @@ def train_table(
         share = weight[owners[rows]] / np.sqrt(np.bincount(owners[rows], minlength=len(attack))[owners[rows]])
         half = len(rows) / 2
         share = np.where(labels, share * half / share[labels].sum(), share * half / share[~labels].sum())
-        fitted = LogisticRegression(C=settings.strength, max_iter=60).fit(
-            found[rows], labels, sample_weight=share
-        )
-        coefficients = fitted.coef_[0]
-        score = found @ coefficients + fitted.intercept_[0]
+        fitted.fit(found[rows], labels, sample_weight=share)
+    coefficients = fitted.coef_[0]
     heaviest = np.sort(np.abs(coefficients))[::-1][:KEPT]
     unit = float(np.quantile(heaviest, 0.9995)) / 127
     entries = np.clip(np.rint(coefficients / unit), -127, 127).astype(np.int8)
