@@ -8,8 +8,9 @@ scikit-learn, which the gateway does not. The same data and seed give the same w
 
 Two steps for each channel. The table: logistic regression over windows of words, in which an attack is
 known only to stand somewhere in its text, so that from the second round on only its strongest windows
-count. The layers: logistic regression again, over what the table says of texts that it was not trained on,
-one for whole texts and one for the strongest stretches of longer ones.
+count; what short, middling and long windows teach is added up. The layers: logistic regression again, over
+what the table says of texts that it was not trained on, one for whole texts and one for the strongest
+stretches of longer ones.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
 class Settings(NamedTuple):
-    """`size` is the window in words; `strength` the inverse of the table's penalty; `anew` if each round of
-    the table forgets the last one; `made` and `shown` the weight of a made example in the table and in the
-    layers.
+    """`sizes` are the windows in words; `strength` the inverse of the table's penalty; `anew` if each round
+    of the table forgets the last one; `made` and `shown` the weight of a made example in the table and in
+    the layers.
     """
 
     kinds: tuple[str, ...]
-    size: int
+    sizes: tuple[int, ...]
     strength: float
     anew: bool
     made: float
@@ -54,8 +55,8 @@ class Settings(NamedTuple):
 
 
 SETTINGS = {
-    "user": Settings(("user", "system"), 24, 4.0, False, 0.5, 0.1),
-    "document": Settings(("tool", "document", "system"), 16, 2.0, True, 0.3, 0.3),
+    "user": Settings(("user", "system"), (12, 24, 48), 4.0, False, 0.5, 0.1),
+    "document": Settings(("tool", "document", "system"), (16,), 2.0, True, 0.3, 0.3),
 }
 KEPT = 44_000  # Entries of a table: the two make a file below 150 kB.
 CLUSTERS = 2  # What stands in fewer clusters than this says nothing about the next one.
@@ -228,15 +229,8 @@ class Bank:
         return (sparse.diags(np.sqrt(24 / sums)).astype(np.float32) @ found).tocsr(), np.array(owners)
 
 
-def train_table(
-    bank: Bank, chosen: Any, attack: Any, weight: Any, settings: Settings, rounds: int = 3
-) -> tuple[model.Table, float]:
-    """The table in units, and the unit. Only the heaviest entries are kept; the table is wide, so that what
-    was never seen nearly always falls on nothing.
-    """
-    found, owners = bank.windows(chosen, settings.size)
-    columns = bank.common(chosen)
-    found = found[:, columns].tocsr()
+def train_windows(found: Any, owners: Any, attack: Any, weight: Any, settings: Settings, rounds: int) -> Any:
+    """A coefficient for each column of `found`, whose rows are windows of the records `owners`."""
     fitted = LogisticRegression(C=settings.strength, max_iter=60, warm_start=not settings.anew)
     keep = np.ones(len(owners), bool)
     for number in range(rounds):
@@ -254,7 +248,21 @@ def train_table(
         half = len(rows) / 2
         share = np.where(labels, share * half / share[labels].sum(), share * half / share[~labels].sum())
         fitted.fit(found[rows], labels, sample_weight=share)
-    coefficients = fitted.coef_[0]
+    return fitted.coef_[0]
+
+
+def train_table(
+    bank: Bank, chosen: Any, attack: Any, weight: Any, settings: Settings, rounds: int = 3
+) -> tuple[model.Table, float]:
+    """The table in units, and the unit. Windows of each size have the same say. Only the heaviest entries are
+    kept; the table is wide, so that what was never seen nearly always falls on nothing.
+    """
+    columns = bank.common(chosen)
+    taught = []
+    for size in settings.sizes:
+        found, owners = bank.windows(chosen, size)
+        taught.append(train_windows(found[:, columns].tocsr(), owners, attack, weight, settings, rounds))
+    coefficients = sum(each * (taught[0].std() / each.std()) for each in taught)
     heaviest = np.sort(np.abs(coefficients))[::-1][:KEPT]
     unit = float(np.quantile(heaviest, 0.9995)) / 127
     entries = np.clip(np.rint(coefficients / unit), -127, 127).astype(np.int8)
