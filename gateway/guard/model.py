@@ -39,10 +39,12 @@ Of = TypeVar("Of")
 
 class Word(NamedTuple):
     """What is known of a word, by sight: the word (a foreign one by the English name of its meaning), the
-    letter of its meaning, and the places in a table of it, and of it after a word that is skipped.
+    same without its digits, the letter of its meaning, and the places in a table of it, and of it after a
+    word that is skipped.
     """
 
     known: str
+    plain: str
     letter: str
     own: int
     after: int
@@ -53,6 +55,7 @@ class Reading(NamedTuple):
 
     folded: Folded
     known: Sequence[str]
+    plain: Sequence[str]
     meanings: str
     own: Sequence[int]
     after: Sequence[int]
@@ -69,9 +72,8 @@ def _plain(known: str) -> str:
     return NUMBER if _CODE_POINT.fullmatch(known) else _DIGITS.sub(NUMBER, known)
 
 
-def _word_places(known: str) -> tuple[int, int]:
+def _word_places(plain: str) -> tuple[int, int]:
     """The places of a word and of its stem: a plural, a slip near the end, a cousin in another language."""
-    plain = _plain(known)
     return _place(plain), _place("^" + plain[:5])
 
 
@@ -92,7 +94,9 @@ class _Words(_Kept[Word]):
     def __missing__(self, found: str) -> Word:
         known = FOREIGN.get(found, found)
         plain = _plain(known)
-        return self.keep(found, Word(known, _LETTER.get(found, BLANK), _place(plain), _place(">" + plain)))
+        return self.keep(
+            found, Word(known, plain, _LETTER.get(found, BLANK), _place(plain), _place(">" + plain))
+        )
 
 
 class _WordSums(_Kept[int]):
@@ -101,8 +105,8 @@ class _WordSums(_Kept[int]):
     def __init__(self, entries: Sequence[int]) -> None:
         self._entries = entries
 
-    def __missing__(self, known: str) -> int:
-        return self.keep(known, sum(map(self._entries.__getitem__, _word_places(known))))
+    def __missing__(self, plain: str) -> int:
+        return self.keep(plain, sum(map(self._entries.__getitem__, _word_places(plain))))
 
 
 NUMBER = "000"
@@ -117,9 +121,9 @@ def read(text: str) -> Reading:
     folded = fold(text)
     found = words(folded.text if folded.text.isascii() else anglicise(folded.text))
     if not found:
-        return Reading(folded, (), "", (), ())
-    known, letters, own, after = zip(*map(_WORDS.__getitem__, found), strict=True)
-    return Reading(folded, known, "".join(letters), own, after)
+        return Reading(folded, (), (), "", (), ())
+    known, plain, letters, own, after = zip(*map(_WORDS.__getitem__, found), strict=True)
+    return Reading(folded, known, plain, "".join(letters), own, after)
 
 
 def _pair_slots(reading: Reading) -> tuple[list[int], list[int]]:
@@ -176,9 +180,9 @@ def slots(reading: Reading) -> list[list[int]]:
     it after the words before it, and of its meaning with those before.
     """
     pairs, skips = _pair_slots(reading)
-    words = {known: _word_places(known) for known in set(reading.known)}
+    words = {plain: _word_places(plain) for plain in set(reading.plain)}
     places = [
-        [*words[known], pair, skip] for known, pair, skip in zip(reading.known, pairs, skips, strict=True)
+        [*words[plain], pair, skip] for plain, pair, skip in zip(reading.plain, pairs, skips, strict=True)
     ]
     for place, path in _paths(reading.meanings):
         places[place] += _path_places(path)
@@ -199,7 +203,7 @@ def gains(reading: Reading, table: Table) -> list[int]:
     if len(reading.known) < 2:  # `itemgetter` gives a single item as it is.
         return [sum(map(table.entries.__getitem__, places)) for places in slots(reading)]
     pairs, skips = (itemgetter(*places)(table.entries) for places in _pair_slots(reading))
-    found = list(map(add, itemgetter(*reading.known)(table.words), map(add, pairs, skips)))
+    found = list(map(add, itemgetter(*reading.plain)(table.words), map(add, pairs, skips)))
     for place, path in _paths(reading.meanings):
         found[place] += table.paths[path]
     return found
@@ -363,7 +367,14 @@ def strongest(reading: Reading, seen: Seen, loud: float) -> Reading | None:
     ((first, behind),) = reading.folded.spans([place])
     folded = Folded(text[slice(*place)], reading.folded.original[first:behind])
     cut = slice(start, end)
-    return Reading(folded, reading.known[cut], reading.meanings[cut], reading.own[cut], reading.after[cut])
+    return Reading(
+        folded,
+        reading.known[cut],
+        reading.plain[cut],
+        reading.meanings[cut],
+        reading.own[cut],
+        reading.after[cut],
+    )
 
 
 def inputs(reading: Reading, table: Table, unit: float) -> list[list[float]]:
