@@ -11,8 +11,8 @@ import regex
 URL_REACH = 2048
 # Where an image's URL begins; its description may have brackets of its own.
 _IMAGE = regex.compile(r"!\[(?:[^\[\]\n]|\[[^\[\]\n]*+\])*+\]\(\s{0,8}+")
-# A URL up to the end of its authority (RFC 3986 section 3.2). Markdown takes a backslash off a slash, and so do
-# browsers; without a scheme it is one in an attribute or a link.
+# A URL up to the end of its authority (RFC 3986 section 3.2). In Markdown a backslash may stand before a
+# slash, and browsers take one for it; without a scheme it is a URL in an attribute or a link.
 _AUTHORITY = r"((?:[^\s/?#\\\"'<>()]|\\(?!/))*+)"
 _URL = regex.compile(rf"(?:https?:[/\\]++|(?<=[\"'(=]|\]:\s)//(?=[^\s/.]++\.)){_AUTHORITY}", regex.IGNORECASE)
 _MENTIONED = regex.compile(r"https?://([^\s/?#\"'<>()]+)", regex.IGNORECASE)
