@@ -17,13 +17,12 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import regex
-
 from gateway.chat import Nature, Path, written
 from gateway.errors import PolicyViolation
 from gateway.privacy import formats
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import Entity
+from gateway.privacy.exfiltration import hosts_in
 from gateway.privacy.hiding import apart, edits_of, hiding, noted, read, run_for
 from gateway.privacy.model import ActionOf, Known, joined, masked
 from gateway.privacy.model_run import ModelRun
@@ -66,8 +65,6 @@ class Findings(Counter[tuple[str, Action]]):
 
 # The last events of some streams repeat the texts of the whole answer, four times over.
 _MOST_REPEATED = 64
-
-_HOST = regex.compile(r"https?://([^\s/?#:@\"'<>()]+)")
 
 
 @cache
@@ -123,7 +120,7 @@ def redact_request(
     for _, text in strings(body, classify, ()):
         vault.reserve(text)
         if "://" in text:
-            hosts.update(host.lower() for host in _HOST.findall(text))
+            hosts.update(hosts_in(text))
     if hosts:
         vault.hosts |= hosts
     if vault.format != "synthetic":

@@ -72,7 +72,7 @@ def walk(
     elif isinstance(node, list):
         for index, item in enumerate(node):
             node[index] = walk(item, classify, (*path, index), change, rename)
-    elif isinstance(node, int) and not isinstance(node, bool) and abs(node) >= _SMALLEST_NUMBER:
+    elif isinstance(node, int | float) and abs(node) >= _SMALLEST_NUMBER:  # a table's may be 1.0
         changed = walk(str(node), classify, path, change, rename)
         return node if changed == str(node) else changed
     return node

@@ -150,7 +150,7 @@ class ResponseStream:
         unfinished_line = b""
         try:
             for frame in self._reader.flush():
-                if frame.data is None:
+                if not frame.data:
                     unfinished_line += frame.raw
                 else:
                     self._take(self, frame, out)
@@ -267,7 +267,7 @@ class ResponseStream:
     # --- frames that pass -----------------------------------------------------------------------------
 
     def _take_passing(self, frame: Frame, out: list[bytes]) -> None:
-        if frame.data is None:
+        if not frame.data:  # no event, or one that keeps the connection open
             self._pass(Waiting(frame) if self.outbox.waits else None, frame, out)
             return
         if self.done and self._stops:  # what has not been judged must not follow
@@ -324,7 +324,8 @@ class ResponseStream:
     # --- events that are translated -------------------------------------------------------------------
 
     def _take_translating(self, frame: Frame, out: list[bytes]) -> None:
-        if frame.data is not None and not self.done:  # behind the end mark nothing is the answer's
+        has_data = frame.data or type(frame) is not Frame  # a message of Bedrock's need not have a payload
+        if has_data and not self.done:  # behind the end mark nothing is the answer's
             self.frames += 1
             self._translate(self._reader.decode(frame), frame, out)
 
@@ -334,13 +335,13 @@ class ResponseStream:
                 if is_told(event.lane):
                     self._say(event, self._text(event, frame, None), frame, out)
                 continue
+            if isinstance(event, Annotation | Logprobs | Extra | Finish) and not made_safe(
+                event, self._lanes, self.scan, self._provider, self._classify
+            ):
+                continue
             if type(event) is Usage:
                 self.usage = event
-            elif isinstance(event, Annotation | Logprobs | Extra):
-                if not made_safe(event, self._lanes, self.scan, self._provider, self._classify):
-                    continue
-            else:
-                self._note(event)
+            self._note(event)
             self._say(event, None, frame, out)
             if type(event) is End:
                 self._end(out)

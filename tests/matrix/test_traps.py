@@ -18,6 +18,7 @@ from tests.matrix.clients import CLIENTS
 from tests.matrix.heard import said
 from tests.matrix.providers import providers
 from tests.matrix.replay import Replay
+from tests.privacy import texts
 from tests.server.running import running, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
@@ -121,3 +122,18 @@ def test_trap_26_content_in_parts_and_tools_without_a_type_are_said(provider: st
     chat = OPENAI_CHAT.parse_request(json.dumps(body).encode(), None, None)
     written = DIALECTS[provider].write(OPENAI_CHAT.read(chat), Target("m", stream=True, provider=provider))
     assert all(word in written for word in (b"one", b"two", b"three", b'"mail"'))
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("met", ["ada@corp.io", "END"])
+def test_hard_case_45_the_stop_sequence_that_was_met_comes_back(client: str, met: str) -> None:
+    vault = Vault()
+    written = vault.hide(texts.entity("EMAIL"), "ada@corp.io") if "@" in met else met
+    encoder = DIALECTS["anthropic"].encoder(HEAD)
+    events: list[Event] = [Opening("id", "m", 1), Usage(1, 1), Text(CONTENT, "Hi"), LaneEnd(CONTENT)]
+    events.append(Finish(0, "stop", "stop_sequence", written))
+    body = b"".join(map(encoder.encode, events)) + encoder.end()
+    stream = ResponseStream(answer_scan(vault), DIALECTS["anthropic"], DIALECTS[client], HEAD)
+    out = (stream.feed(body) + stream.flush()).decode()
+    assert "[EMAIL_1]" not in out
+    assert (met in out) is (client in ("openai_chat", "anthropic"))  # the others have no word for it

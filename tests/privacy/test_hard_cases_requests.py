@@ -157,6 +157,22 @@ def test_hard_case_76_no_value_is_put_into_an_image_link_or_an_unknown_host(form
     documented("in an image link, or in a URL whose host your request did not mention")
 
 
+@pytest.mark.parametrize(
+    ("mentioned", "url"),
+    [
+        ("(see https://known.example.)", "https://known.example/"),
+        ("**HTTPS://Known.example**, or", "https://known.example/"),
+        ("https://bob:hunter2secret@known.example/x", "https://known.example/"),
+        ("`https://known.example:8443`", "https://known.example/"),
+        ("http://[2001:db8::1]/x", "http://[2001:db8::1]:80/"),
+    ],
+)
+def test_hard_case_76_a_host_is_known_whatever_stands_around_it(mentioned: str, url: str) -> None:
+    changed, made, _ = sent(asked("a@b.io", mentioned))
+    hidden = changed["messages"][0]["content"]
+    assert said(answered(f"{url}?q={hidden}", made=made)) == f"{url}?q=a@b.io"
+
+
 def test_hard_case_77_labels_are_short_and_neutral() -> None:
     for row in ENTITIES:
         assert len(row.label) <= 24

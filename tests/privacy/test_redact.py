@@ -144,11 +144,13 @@ def test_bytes_are_not_looked_at() -> None:
 def test_a_number_that_is_an_identifier_becomes_a_string() -> None:
     body = {
         "messages": [{"role": "user", "content": "x", "card": 4111111111111111, "n": 4111111111111112}],
+        "rows": [4111111111111111.0, 4111111111111112.0, True, 1e300],
         "seed": 4111111111111111,
     }
     changed = redacted(body)[0]
     assert changed["messages"][0]["card"] == "[CREDIT_CARD_1]"
     assert changed["messages"][0]["n"] == 4111111111111112
+    assert changed["rows"] == ["[CREDIT_CARD_1].0", 4111111111111112.0, True, 1e300]
     assert changed["seed"] == 4111111111111111
 
 

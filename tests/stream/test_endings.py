@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dialects.anthropic import ANTHROPIC
-from gateway.dialects.dialect import Head
+from gateway.dialects.dialect import Dialect, Head
 from gateway.dialects.openai_chat import OPENAI_CHAT, decode
 from gateway.errors import ProviderTimeout, SluiceError
 from gateway.privacy.redact import answer_scan, in_answers
 from gateway.privacy.scanner import Scan, plan_for
 from gateway.stream import ResponseStream
 from tests.chat_stream import (
+    ADA,
     DONE,
     STOP,
     chunk,
@@ -52,6 +53,20 @@ def test_an_end_after_finish_needs_no_end_mark() -> None:
 def test_an_end_mark_needs_no_finish() -> None:
     data = chunk({"content": "Hi"}) + DONE
     assert run([data]) == data
+
+
+@pytest.mark.parametrize("nothing", [b"data:\n\n", b"data\n\n", b"event: ping\ndata: \n\n", b"data\r\n\r\n"])
+@pytest.mark.parametrize("client", [OPENAI_CHAT, ANTHROPIC])
+def test_an_event_without_data_says_nothing(client: Dialect, nothing: bytes) -> None:
+    stream = ResponseStream(answer_scan(vault()), OPENAI_CHAT, client, Head("01TEST", "m", 1))
+    assert stream.feed(nothing) == (nothing if client is OPENAI_CHAT else b"")
+    assert not stream.opened
+    out = run(
+        [chunk({"content": "[PERSON"}), nothing, chunk({"content": "_1]"}), nothing, STOP, DONE], stream
+    )
+    assert stream.error is None
+    assert json.dumps(ADA)[1:-1].encode() in out
+    assert (nothing in out) is (client is OPENAI_CHAT)
 
 
 def test_an_error_before_anything_real_can_still_be_a_status() -> None:
