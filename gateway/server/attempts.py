@@ -123,7 +123,7 @@ class Attempts:
         call, balance, breaker = self._call, self._standing.balance, self._breaker(candidate)
         call.phase = "connect"
         call.attempts += 1
-        call.returned = []
+        call.returned = ()
         asked_at = self._loop.time()
         balance.began(candidate.target)
         try:
