@@ -68,6 +68,10 @@ class Protections:
             self._choose((Wishes(policy=name), (name,), False))
         self.floors = floors(each.limits for each in self._chosen.values())
 
+    @property
+    def first(self) -> Protection:
+        return next(iter(self._chosen.values()))
+
     async def of(self, headers: Mapping[str, str], caller: Caller, model: str, path: str) -> Protection:
         """The protection of a request for a model, at a path.
 
@@ -120,6 +124,7 @@ def protection(policy: Policy, scanned: dict[bytes, Scanned] | None = None) -> P
     # Else the first text that needs a pattern would compile it, and all streams wait.
     for rules in (request.acting, request.flagged, answer.both):
         rules.warm()
+    answer_scan(Vault(), answer).plan.warm()
     redact_request({}, lambda *_: "text", Vault(), policy=request)
     restore_body({"text": "text"}, lambda *_: "text", answer_scan(Vault(), answer))
     remembered = Remembered(request, secrets.token_bytes(32), {} if scanned is None else scanned)
