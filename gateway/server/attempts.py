@@ -31,6 +31,18 @@ T = TypeVar("T")
 class Attempts:
     """`prepare` makes a candidate's request; it raises InvalidRequest for what that one cannot be told."""
 
+    __slots__ = (
+        "_answering",
+        "_began_at",
+        "_call",
+        "_first",
+        "_loop",
+        "_prepare",
+        "_standing",
+        "_tiers",
+        "committed",
+    )
+
     def __init__(
         self,
         tiers: Sequence[Tier],

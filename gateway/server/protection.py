@@ -24,7 +24,7 @@ from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import UnknownEntity
 from gateway.privacy.redact import answer_scan, redact_request, restore_body
-from gateway.privacy.remembered import Remembered, Scanned
+from gateway.privacy.remembered import Kept, Remembered
 from gateway.privacy.vault import Vault
 
 # Hashes and lasting ids are keyed with it where the configuration gives no key: they last until the restart.
@@ -62,7 +62,7 @@ class Protections:
         self._policies = {"default": Policy("default"), **{each.name: each for each in config.policies}}
         self._all = tuple(self._policies)
         self._chosen: dict[_Choice, Protection] = {}
-        self._scanned: dict[bytes, Scanned] = {}
+        self._scanned: dict[bytes, Kept] = {}
         self._one_at_a_time = asyncio.Lock()
         for name in self._all:
             self._choose((Wishes(policy=name), (name,), False))
@@ -111,7 +111,7 @@ class Protections:
         return made
 
 
-def protection(policy: Policy, scanned: dict[bytes, Scanned] | None = None) -> Protection:
+def protection(policy: Policy, scanned: dict[bytes, Kept] | None = None) -> Protection:
     """What a policy amounts to; `scanned` is what its requests remember, together with others'.
 
     Raises UnknownEntity, and ConfigError for a pattern that cannot be used.
