@@ -57,7 +57,7 @@ class Finding(Struct, frozen=True):
     threat_type: ThreatType
 
 
-class Verdict(Struct, frozen=True):
+class Verdict(Struct, frozen=True, gc=False):
     """`score` is 0 to 1, that of the worst piece; `threat_type` is empty where nothing was found."""
 
     decision: Decision

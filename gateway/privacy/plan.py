@@ -126,6 +126,13 @@ class Plan:
             self.flagged_reach = max(rule.longest for rule in flagged) + 1
             self.left = max(self.left, self.flagged_reach + 2 * FLAG_STRIDE + 2 * LEFT_CONTEXT)
 
+    def warm(self) -> None:
+        """Compile every pattern now, so that no answer has to wait for one."""
+        for rule in self.acting:
+            rule.may("")
+        if self.flagged is not None:
+            self.flagged.warm()
+
     @property
     def is_idle(self) -> bool:
         """Is there nothing to look for?"""

@@ -68,6 +68,12 @@ _MOST_REPEATED = 64
 
 
 @cache
+def _met(name: str, action: Action) -> tuple[str, Action]:
+    """One key of findings for all requests: each keeps its own as long as its answer takes (64 bytes)."""
+    return name, action
+
+
+@cache
 def in_requests() -> Actions:
     """What is done by default with what a request holds."""
     return actions({}, IN_REQUESTS)
@@ -174,7 +180,7 @@ def _redact(
             raise PolicyViolation(
                 f"policy_violation: the policy refuses {entity.name}, found in {place}", param=place
             )
-        found[entity.name, action] += 1
+        found[_met(entity.name, action)] += 1
         made = vault.hide(entity, value, stand_ins)
         hidden_as[made] = entity.name
         return made
@@ -203,7 +209,7 @@ def _redact(
             flagged = joined(flagged, of_model, text)
         for span in apart(flagged, edits):
             if policy.allowed is None or not policy.allowed(text[span.start : span.end]):
-                found[span.entity.name, "flag"] += 1
+                found[_met(span.entity.name, "flag")] += 1
         if not edits:
             return text
         made = apply(text, edits)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, MutableMapping
 from hashlib import blake2b
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 from gateway.privacy.actions import Actions
 from gateway.privacy.findings import find_all_in_steps, finished
@@ -29,10 +30,24 @@ class Scanned(NamedTuple):
     flagged: list[Span]
 
 
+# What acts, then what is flagged, each three fields after the other; how many act stands first.
+Kept = tuple[Any, ...]
+
+
+def _keep(scanned: Scanned) -> Kept:
+    """A third of what lists of spans would take: thousands of texts are remembered."""
+    return len(scanned.acting), *chain.from_iterable(scanned.acting), *chain.from_iterable(scanned.flagged)
+
+
+def _kept(kept: Kept) -> Scanned:
+    spans = [Span(*kept[at : at + 3]) for at in range(1, len(kept), 3)]
+    return Scanned(spans[: kept[0]], spans[kept[0] :])
+
+
 class Remembered:
     """`known` may be shared with the memories of other policies: each has a `key` of its own."""
 
-    def __init__(self, policy: Actions, key: bytes, known: MutableMapping[bytes, Scanned]) -> None:
+    def __init__(self, policy: Actions, key: bytes, known: MutableMapping[bytes, Kept]) -> None:
         self._policy = policy
         self._key = key
         self._known = known
@@ -45,13 +60,14 @@ class Remembered:
         if len(text) < _SHORTEST:
             return (yield from scan_text_in_steps(text, context, self._policy))
         digest = self._digest(text, context)
-        scanned = self._known.get(digest)
-        if scanned is None:
-            scanned = yield from scan_text_in_steps(text, context, self._policy)
-            if len(scanned.acting) + len(scanned.flagged) <= _MOST_SPANS:
-                if len(self._known) >= _MOST_TEXTS:
-                    self._known.clear()  # in one step: threads share it
-                self._known[digest] = scanned
+        kept = self._known.get(digest)
+        if kept is not None:
+            return _kept(kept)
+        scanned = yield from scan_text_in_steps(text, context, self._policy)
+        if len(scanned.acting) + len(scanned.flagged) <= _MOST_SPANS:
+            if len(self._known) >= _MOST_TEXTS:
+                self._known.clear()  # in one step: threads share it
+            self._known[digest] = _keep(scanned)
         return scanned
 
     def _digest(self, text: str, context: str) -> bytes:

@@ -21,7 +21,7 @@ from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
 from gateway.server import headers, metrics, telemetry
 from gateway.server.attempts import Attempts
-from gateway.server.call import Call, Exchange, Gateway
+from gateway.server.call import CALL, Call, Exchange, Gateway
 from gateway.server.capacity import PLACE
 from gateway.server.checks import AnswerChecks
 from gateway.server.listener import let_go_of_head
@@ -145,8 +145,8 @@ async def _judge(answering: Answering, texts: Mapping[Lane, Sequence[str]], body
     if checks.hold == "nothing":
         checks.watch(texts)
         return
-    judgements = answering.call.judgements
-    judgements += (found := await checks.judge(texts))
+    found = await checks.judge(texts)
+    answering.call.note(found)
     if decision(found) == "block":
         raise PolicyViolation(message(found, "the answer"))
     if decision(found) == "flag":
@@ -258,7 +258,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         call.held_characters, call.timing = stream.held_characters, relay.timing
         call.said = stream.said
         if attended is not None:
-            call.judgements += attended.judgements
+            call.note(attended.judgements)
         if checks is not None and checks.hold == "nothing":
             checks.watch(stream.texts)
         if stream.error is not None:
@@ -319,7 +319,9 @@ def _let_go(request: web.Request, response: web.StreamResponse) -> None:
     """The answer has begun, and may take long: what the request held until now is not to wait with it."""
     request[PLACE].let_go_of_body()
     let_go_of_head(request)
-    response.headers.clear()  # they are out
+    # They are out, and nobody reads them any more.
+    response.headers.clear()
+    request[CALL].limits = request[CALL].returned = ()
 
 
 def _stream(answering: Answering) -> ResponseStream:

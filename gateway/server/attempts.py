@@ -31,6 +31,18 @@ T = TypeVar("T")
 class Attempts:
     """`prepare` makes a candidate's request; it raises InvalidRequest for what that one cannot be told."""
 
+    __slots__ = (
+        "_answering",
+        "_began_at",
+        "_call",
+        "_first",
+        "_loop",
+        "_prepare",
+        "_standing",
+        "_tiers",
+        "committed",
+    )
+
     def __init__(
         self,
         tiers: Sequence[Tier],
@@ -123,7 +135,7 @@ class Attempts:
         call, balance, breaker = self._call, self._standing.balance, self._breaker(candidate)
         call.phase = "connect"
         call.attempts += 1
-        call.returned = []
+        call.returned = ()
         asked_at = self._loop.time()
         balance.began(candidate.target)
         try:

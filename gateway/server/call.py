@@ -148,7 +148,7 @@ class Call:
     confidence: float | None = None
     threats: dict[str, int] | None = None
     watched: dict[str, int] | None = None
-    threat_places: list[tuple[str, str, int, int]] = field(default_factory=list)
+    threat_places: Sequence[tuple[str, str, int, int]] = ()
     guard_s: float = 0.0
     guard_failures: int = 0
     first_byte_s: float | None = None
@@ -165,13 +165,13 @@ class Call:
     said: int = 0
     granted: Granted | None = None
     cost_usd: float | None = None
-    limits: list[tuple[str, str]] = field(default_factory=list)
+    limits: Sequence[tuple[str, str]] = ()
     attempts: int = 0
     maybe_billed: int = 0
     fallback: str | None = None
     cache: str | None = None
-    returned: list[tuple[str, str]] = field(default_factory=list)
-    judgements: list[Judgement] = field(default_factory=list)
+    returned: Sequence[tuple[str, str]] = ()
+    judgements: Sequence[Judgement] = ()
     trace: Trace | None = None
 
     @property
@@ -190,6 +190,9 @@ class Call:
     def phases(self) -> list[tuple[str, float]]:
         """Each phase, and when it began."""
         return list(zip(self.phase_names, self.phases_began_at, strict=True))
+
+    def note(self, judgements: Sequence[Judgement]) -> None:
+        self.judgements = (*self.judgements, *judgements)
 
     def failed(self, error: SluiceError) -> None:
         self.error, self.source = error.type, error.source

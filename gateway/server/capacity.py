@@ -57,6 +57,8 @@ class Capacity:
 class Place:
     """One request's share. It is taken on entering and given back on leaving."""
 
+    __slots__ = ("_capacity", "_held_bytes")
+
     def __init__(self, capacity: Capacity) -> None:
         self._capacity = capacity
         self._held_bytes = 0

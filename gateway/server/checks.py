@@ -201,7 +201,8 @@ class Checks:
         if policy.enforcement == "monitor":
             self.watch(work, "request", call.id)
             return
-        call.judgements += (found := await work)
+        found = await work
+        call.note(found)
         done = decision(found)
         if done == "block" or (done == "flag" and call.decision == "allow"):
             first = worst([each for each in found if each.decision == done])

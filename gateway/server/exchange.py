@@ -1,7 +1,7 @@
 """One request to a provider and its answer, as the protocol of the connection.
 
 Per read of the socket four things happen: note the time, parse, join, call the sink. No task runs for a
-piece of body, and no timer is reset: the one timer looks, when it fires, whether its time has really come.
+piece of body, and no timer is reset: when it fires, it is looked whether the time has really come.
 What a body means, redirects and other providers are not known here.
 """
 
@@ -18,6 +18,7 @@ from gateway.errors import (
     SluiceError,
     UpstreamTruncated,
 )
+from gateway.server import timers
 from gateway.server.call import Sink
 from gateway.server.connect import Route
 from gateway.server.pool import Pool, abandon
@@ -34,13 +35,14 @@ class Exchange(asyncio.Protocol):
 
     `head` first, then `deliver` or `read`. `close` at any time, more than once; the sink hears nothing after
     it. `connected_at` and `first_byte_at` are the loop's time; `reused` tells of a connection from the pool.
+    While it is not over it stands in `under_way`.
     """
 
     __slots__ = (
-        "__weakref__",
         "_asked_at",
         "_awaits_head",
         "_closed",
+        "_due",
         "_ended",
         "_error",
         "_kept",
@@ -56,9 +58,9 @@ class Exchange(asyncio.Protocol):
         "_sink",
         "_there",
         "_timeouts",
-        "_timer",
         "_total_at",
         "_transport",
+        "_under_way",
         "_waiter",
         "_writing_paused",
         "connected_at",
@@ -66,8 +68,17 @@ class Exchange(asyncio.Protocol):
         "reused",
     )
 
-    def __init__(self, pool: Pool, there: Route, method: str, request: bytes, timeouts: Timeouts) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        there: Route,
+        method: str,
+        request: bytes,
+        timeouts: Timeouts,
+        under_way: set[Exchange],
+    ) -> None:
         self._pool = pool
+        self._under_way = under_way
         self._there = there
         self._method = method
         self._request = request
@@ -78,7 +89,7 @@ class Exchange(asyncio.Protocol):
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._due: timers.Due | None = None
         self._closed = False
         self.connected_at: float | None = None
         self.first_byte_at: float | None = None
@@ -177,6 +188,7 @@ class Exchange(asyncio.Protocol):
     async def start(self, transport: asyncio.Transport | None) -> None:
         """Write the request, to a kept connection or a fresh one."""
         self._reset()
+        self._under_way.add(self)
         if transport is not None:
             self.reused = True
             transport.set_protocol(self)
@@ -281,12 +293,18 @@ class Exchange(asyncio.Protocol):
         return self._read_at + self._timeouts.idle_s
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(min(self._silent_until(), self._total_at), self._look_at_clock)
+        self._disarm()
+        self._due = timers.call_at(self._loop, min(self._silent_until(), self._total_at), self)
 
-    def _look_at_clock(self) -> None:
-        """The timer is set for the earliest time at which something could be late; mostly nothing is."""
+    def _disarm(self) -> None:
+        if self._due is not None:
+            self._due.discard(self)
+            self._due = None
+
+    def look_at_clock(self) -> None:
+        """It is the earliest time at which something could be late; mostly nothing is."""
+        if self._ended:
+            return
         now = self._loop.time()
         if self._paused:
             self._read_at = now  # the silence is ours
@@ -305,9 +323,8 @@ class Exchange(asyncio.Protocol):
             return
         self._ended = True
         self._error = error
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._disarm()
+        self._under_way.discard(self)
         transport, self._transport = self._transport, None
         if transport is not None:
             if error is None and self._may_keep(transport):

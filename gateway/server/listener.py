@@ -160,6 +160,15 @@ class _Messages(list[Any]):
 class _Connection(web.RequestHandler):
     __slots__ = ()
 
+    # aiohttp asks each connection for these, and keeps what it hears in it and in its request. Nobody here
+    # asks who the peer is (it may be a proxy); our own address stands in for a Host header that is missing.
+    ssl_context = None
+    peername = None
+
+    @property
+    def sockname(self) -> tuple[Any, ...] | None:
+        return None if self.transport is None else self.transport.get_extra_info("sockname")
+
     def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, **options: Any) -> None:
         super().__init__(manager, loop=loop, **options)
         self._parser = cast(HttpRequestParser, _Parser(self))

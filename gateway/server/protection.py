@@ -24,7 +24,7 @@ from gateway.privacy import custom
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.entities import UnknownEntity
 from gateway.privacy.redact import answer_scan, redact_request, restore_body
-from gateway.privacy.remembered import Remembered, Scanned
+from gateway.privacy.remembered import Kept, Remembered
 from gateway.privacy.vault import Vault
 
 # Hashes and lasting ids are keyed with it where the configuration gives no key: they last until the restart.
@@ -62,11 +62,15 @@ class Protections:
         self._policies = {"default": Policy("default"), **{each.name: each for each in config.policies}}
         self._all = tuple(self._policies)
         self._chosen: dict[_Choice, Protection] = {}
-        self._scanned: dict[bytes, Scanned] = {}
+        self._scanned: dict[bytes, Kept] = {}
         self._one_at_a_time = asyncio.Lock()
         for name in self._all:
             self._choose((Wishes(policy=name), (name,), False))
         self.floors = floors(each.limits for each in self._chosen.values())
+
+    @property
+    def first(self) -> Protection:
+        return next(iter(self._chosen.values()))
 
     async def of(self, headers: Mapping[str, str], caller: Caller, model: str, path: str) -> Protection:
         """The protection of a request for a model, at a path.
@@ -107,7 +111,7 @@ class Protections:
         return made
 
 
-def protection(policy: Policy, scanned: dict[bytes, Scanned] | None = None) -> Protection:
+def protection(policy: Policy, scanned: dict[bytes, Kept] | None = None) -> Protection:
     """What a policy amounts to; `scanned` is what its requests remember, together with others'.
 
     Raises UnknownEntity, and ConfigError for a pattern that cannot be used.
@@ -120,6 +124,7 @@ def protection(policy: Policy, scanned: dict[bytes, Scanned] | None = None) -> P
     # Else the first text that needs a pattern would compile it, and all streams wait.
     for rules in (request.acting, request.flagged, answer.both):
         rules.warm()
+    answer_scan(Vault(), answer).plan.warm()
     redact_request({}, lambda *_: "text", Vault(), policy=request)
     restore_body({"text": "text"}, lambda *_: "text", answer_scan(Vault(), answer))
     remembered = Remembered(request, secrets.token_bytes(32), {} if scanned is None else scanned)

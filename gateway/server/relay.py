@@ -20,7 +20,7 @@ from aiohttp import web
 from gateway.chat import Event
 from gateway.errors import InternalError, PolicyViolation, SluiceError
 from gateway.guard.judgements import Judgement, decision, message, told
-from gateway.server import telemetry
+from gateway.server import telemetry, timers
 from gateway.server.call import Exchange
 from gateway.server.checks import AnswerChecks
 from gateway.server.reading import AnswerReader
@@ -142,21 +142,20 @@ class Relay:
 
     # Called from the handler.
 
-    async def _sleep(self, timeout_s: float | None) -> None:
+    def _asleep(self) -> asyncio.Future[None]:
+        """To be awaited: until `_rouse`. A coroutine would be 270 bytes for as long."""
         self._wake = self._loop.create_future()
-        timer = None if timeout_s is None else self._loop.call_later(timeout_s, self._rouse)
-        try:
-            await self._wake
-        finally:
-            self._wake = None
-            if timer is not None:
-                timer.cancel()
+        return self._wake
+
+    def look_at_clock(self) -> None:
+        """It may have been quiet for long."""
+        self._rouse()
 
     async def opening(self) -> None:
         """Wait until the provider has said something real, or has failed: then its error is raised."""
         stream = self.stream
         while not stream.opened and not stream.ended:
-            await self._sleep(None)
+            await self._asleep()
         if not stream.opened and stream.error is not None:
             raise stream.error
 
@@ -182,7 +181,11 @@ class Relay:
                 self._paused = False
                 self._exchange.resume()
                 continue
-            await self._sleep(keepalive_s)
+            due = timers.call_at(self._loop, self._loop.time() + keepalive_s, self)
+            try:
+                await self._asleep()
+            finally:
+                due.discard(self)
             if self._is_quiet(keepalive_s):
                 self._write(self.stream.keepalive)
         if self._paused:

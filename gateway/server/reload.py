@@ -27,6 +27,7 @@ from gateway.server.credentials import authentications
 from gateway.server.judging import Judge
 from gateway.server.plain import PlainUpstream
 from gateway.server.protection import Protections
+from gateway.server.rehearsal import NOTED, rehearse
 from gateway.server.standing import Standing
 from gateway.server.upstream import Upstream as DirectUpstream
 
@@ -44,6 +45,11 @@ def compiled(config: Config) -> Protections:
     """What policies look for, ready to look; slow at first, and then the same in every process forked."""
     detector()
     return Protections(config)
+
+
+def rehearsed(config: Config) -> None:
+    """In the process that others are forked from: what they would each do for the first time is done."""
+    rehearse(compiled(config), detector(), NOTED)
 
 
 async def build(config: Config, proxies: Proxies, before: Gateway | None = None) -> Gateway:

@@ -38,7 +38,7 @@ from gateway.server import (
 from gateway.server.children import Child
 from gateway.server.cores import cores
 from gateway.server.notify import Notifier
-from gateway.server.reload import compiled, lasting
+from gateway.server.reload import compiled, lasting, rehearsed
 
 # An event loop that has not turned for so long will not turn again.
 _HUNG_AFTER_S = 30.0
@@ -86,7 +86,7 @@ class Supervisor:
         self._listening = before.listening_at(self._config.server)
         self._places = [sockets.url(each) for each in self._listening]
         sockets.check(self._listening, self._config)
-        compiled(self._config)  # here, before workers are forked: they share it
+        rehearsed(self._config)  # here, before workers are forked: they share it
         self._number = self._config.server.workers or cores()
         self._beside: Child | None = None
         self._beside_at = 0.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
-from weakref import WeakSet
 
 from gateway import __version__
 from gateway.config import Proxies, Timeouts
@@ -32,7 +31,7 @@ class Upstream:
     ) -> None:
         self._proxies = proxies
         self._pool = Pool(ssl_context or ssl.create_default_context(), max_idle_per_origin, idle_ttl_s)
-        self._exchanges: WeakSet[Exchange] = WeakSet()
+        self._under_way: set[Exchange] = set()
 
     async def send(
         self,
@@ -48,10 +47,8 @@ class Upstream:
         headers = with_defaults(headers, there.authority)
         if there.proxy is not None and there.proxy.authorization is not None and not there.tls:
             headers.append(("Proxy-Authorization", there.proxy.authorization))
-        exchange = Exchange(
-            self._pool, there, method, encode_request(method, target, headers, body), timeouts
-        )
-        self._exchanges.add(exchange)
+        request = encode_request(method, target, headers, body)
+        exchange = Exchange(self._pool, there, method, request, timeouts, self._under_way)
         try:
             await exchange.start(self._pool.take(there))
         except BaseException:
@@ -62,7 +59,7 @@ class Upstream:
     async def close(self) -> None:
         """Close every connection; answers that are not over end with an error."""
         self._pool.close()
-        for exchange in list(self._exchanges):
+        for exchange in list(self._under_way):
             exchange.fail(ShuttingDown("the gateway is shutting down"))
         # Closed transports let go of their sockets in the loop's next round.
         await asyncio.sleep(0)

@@ -24,9 +24,11 @@ from aiohttp import web
 from msgspec import Struct
 
 from gateway.config import Config, Proxies
+from gateway.config.weights import detector
 from gateway.errors import ConfigError
 from gateway.server import logs, serving, telemetry
 from gateway.server.call import Gateway
+from gateway.server.rehearsal import rehearse
 from gateway.server.reload import CURRENT, build
 
 BEAT_EVERY_S = 1.0
@@ -95,6 +97,7 @@ class _Worker:
         except ConfigError as error:
             self._say(Failed(error.message))
             return UNUSABLE
+        rehearse(self._runner.app[CURRENT].gateway.protections, detector(), 1)
         # What is loaded by now stays for good: the collector need not go through it again and again, nor
         # after every 700 objects of a stream (4 % of the time under load).
         gc.collect()

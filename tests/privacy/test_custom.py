@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from gateway.errors import ConfigError
 from gateway.privacy.custom import LONGEST, allowed, custom, denied
 from gateway.privacy.entities import ENTITIES
+from gateway.privacy.rule import _partial
 from gateway.privacy.scanner import Scan, TextRun, compile_rules, find, plan_for
 from tests.privacy.runs import run_pieces
 
@@ -121,3 +122,14 @@ def test_the_allow_list_takes_whole_values_only() -> None:
     assert [
         fine(v) for v in ("a@b.io", "x@acme.com", "box.local", "xa@b.io", "x@acme.com.evil", "A@B.io")
     ] == [True] * 3 + [False] * 3
+
+
+def test_no_answer_waits_for_a_pattern_of_a_plan_that_is_warm() -> None:
+    # No other test has these: what is compiled once is kept for all.
+    rules = compile_rules(custom(f"MINE_{c}", rf"QW{c}-[a-z]{{2}}[0-9]{{3,7}}") for c in "XYZ")
+    rules.warm()
+    plan = plan_for(rules, None)
+    plan.warm()
+    compiled = _partial.cache_info().misses
+    assert run_pieces(TextRun(Scan(plan, lambda *_: "#")), list("so QWZ-ab1234 it is")) == "so # it is"
+    assert _partial.cache_info().misses == compiled

@@ -10,13 +10,13 @@ from gateway.privacy import remembered
 from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
 from gateway.privacy.findings import finished
 from gateway.privacy.redact import Ahead, redact_request
-from gateway.privacy.remembered import Remembered, Scanned, scan_text_in_steps
+from gateway.privacy.remembered import Kept, Remembered, Scanned, scan_text_in_steps
 from gateway.privacy.vault import Vault
 from tests.privacy import texts
 
 POLICIES = [actions({}, IN_REQUESTS), actions({}, IN_ANSWERS), actions({"*": "flag"}, IN_REQUESTS)]
 # One memory for all tests and policies, so that what one leaves behind could mislead another.
-KNOWN: dict[bytes, Scanned] = {}
+KNOWN: dict[bytes, Kept] = {}
 MEMORIES = [Remembered(policy, bytes([number]) * 32, KNOWN) for number, policy in enumerate(POLICIES)]
 CONTEXTS = ["", "password: ", "phone: "]
 LONG = "Write to john@example.com about card 4111 1111 1111 1111, please."
@@ -54,7 +54,7 @@ def test_a_text_behind_another_context_is_another() -> None:
 
 
 def test_a_memory_without_keys_would_mix_policies() -> None:
-    known: dict[bytes, Scanned] = {}
+    known: dict[bytes, Kept] = {}
     first, other = (Remembered(policy, b"same", known) for policy in POLICIES[:2])
     first.scanned(LONG, "")
     assert other.scanned(LONG, "") != found(POLICIES[1], LONG, "")
@@ -62,7 +62,7 @@ def test_a_memory_without_keys_would_mix_policies() -> None:
 
 def test_no_text_is_kept_and_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, "_MOST_TEXTS", 4)
-    known: dict[bytes, Scanned] = {}
+    known: dict[bytes, Kept] = {}
     memory = Remembered(POLICIES[0], b"key", known)
     for number in range(9):
         memory.scanned(f"{LONG} {number}", "")
@@ -70,4 +70,4 @@ def test_no_text_is_kept_and_the_memory_is_bounded(monkeypatch: pytest.MonkeyPat
     assert all(len(digest) == 16 for digest in known)
     assert "john" not in repr(known)
     memory.scanned("john@example.com " * 100, "")
-    assert all(len(each.acting) < 100 for each in known.values())
+    assert all(len(each) < 3 * 100 for each in known.values())

@@ -105,6 +105,8 @@ class Decoder:
     provider beside the choices. An unknown field of a delta is an Extra.
     """
 
+    __slots__ = ("_begun", "_opened", "_walk")
+
     def __init__(self) -> None:
         self._walk: Walk | None = None  # most answers have no frame that needs it
         self._begun: dict[tuple[int, int], None] = {}  # a set, but those are large before they hold anything
