@@ -120,15 +120,31 @@ class Rule:
         """A pattern of no width for a match, which is its first group."""
         return f"(?=({self.entity.core}){self._after})"
 
+    @cached_property
+    def _led_behind(self) -> ByEnding:
+        return _by_ending(self.entity.cue)
+
+    @cached_property
+    def _vetoed_behind(self) -> ByEnding:
+        return _by_ending(self.entity.veto)
+
     def led(self, text: str, at: int) -> bool:
         """Does the rule's cue end at the position, if it has one?"""
-        return self.cue is None or self.cue(text, max(0, at - LEFT_CONTEXT), at) is not None
+        if self.cue is None:
+            return True
+        if not self._led_behind[text[at - _ENDING if at > _ENDING else 0 : at]]:
+            return False
+        return self.cue(text, at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0, at) is not None
+
+    def vetoed(self, text: str, at: int) -> bool:
+        """Does what must not stand before a match end at the position?"""
+        if self.veto is None or not self._vetoed_behind[text[at - _ENDING if at > _ENDING else 0 : at]]:
+            return False
+        return self.veto(text, at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0, at) is not None
 
     def fits(self, text: str, at: int) -> bool:
         """Does what stands before the position allow a match there?"""
-        if not self.led(text, at):
-            return False
-        return self.veto is None or self.veto(text, max(0, at - LEFT_CONTEXT), at) is None
+        return self.led(text, at) and not self.vetoed(text, at)
 
     def match_at(self, text: str, at: int) -> int:
         """Where the match at a position ends, 0 if there is none. What `until` takes is not in it."""
@@ -137,12 +153,11 @@ class Rule:
 
     def accept(self, text: str, at: int, candidate: str) -> int:
         """As `match_at`, of a candidate that the pattern has found there."""
-        low = at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0
-        if self.cue is not None and self.cue(text, low, at) is None:
+        if self.cue is not None and not self.led(text, at):
             return 0
         length = self.entity.validate(candidate)
         # Few candidates are valid, and a veto is the dearest of the three.
-        if not length or (self.veto is not None and self.veto(text, low, at) is not None):
+        if not length or (self.veto is not None and self.vetoed(text, at)):
             return 0
         return at + length
 
@@ -166,6 +181,35 @@ def _last_characters(cue: str) -> str:
     """A class, without its brackets, of at least the characters that a cue may end with."""
     ends = regex.compile(cue, regex.REVERSE).fullmatch
     return "".join(re.escape(each) for each in ASCII if ends(each, partial=True)) + _BEYOND_ASCII
+
+
+# So many characters before a place rule out nearly every cue.
+_ENDING = 4
+_MANY_ENDINGS = 256
+
+
+class ByEnding(dict[str, bool]):
+    """May a match of a pattern end with these few characters? What was asked is kept.
+
+    A cue is asked, backwards and with all that it may hold, of every place behind its word, and that takes 1 to
+    9 us; most places are ruled out by what stands right before them.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__()
+        self._ends = _backwards(pattern).fullmatch
+
+    def __missing__(self, ending: str) -> bool:
+        known = self._ends(ending, partial=True) is not None
+        if len(self) >= _MANY_ENDINGS:
+            self.clear()
+        self[ending] = known
+        return known
+
+
+@lru_cache(maxsize=1024)
+def _by_ending(pattern: str) -> ByEnding:
+    return ByEnding(pattern)
 
 
 # Rows share patterns, and sets of rules rows: each pattern is compiled once.
