@@ -197,7 +197,7 @@ class ByEnding(dict[str, bool]):
 
     def __init__(self, pattern: str) -> None:
         super().__init__()
-        self._ends = _backwards(pattern).fullmatch
+        self._ends = _backwards(pattern).match
 
     def __missing__(self, ending: str) -> bool:
         known = self._ends(ending, partial=True) is not None

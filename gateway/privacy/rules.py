@@ -210,7 +210,7 @@ class Rules(tuple[Rule, ...]):
 
     `probes` run on all text; `by_token` and `by_shape` where the text's shape has what they need, `by_run`
     and `by_long_run` where it has long runs of letters; `near` only near words: `by_word` says which, and
-    again for a text that holds no digit. `reach` is how far behind a match's beginning its digit may stand,
+    again for a text that holds no digit. Of a word that counts only behind another `pairs` has both. `reach` is how far behind a match's beginning its digit may stand,
     `shape_reach` what its shape needs, `word_reach` how far a word of its may end.
     """
 
@@ -223,6 +223,7 @@ class Rules(tuple[Rule, ...]):
     near: tuple[Nearby, ...]
     by_word: dict[str, tuple[Nearby, ...]]
     by_word_without_digit: dict[str, tuple[Nearby, ...]]
+    pairs: dict[str, tuple[str, ...]]
     reach: int
     shape_reach: int
     word_reach: int
@@ -314,6 +315,11 @@ def combine(some: Iterable[Rule]) -> Rules:
         for word, known in places.items()
         if (without := tuple(nearby for nearby in known if not nearby.probe.digit))
     }
+    pairs: dict[str, list[str]] = {}
+    for word in places:
+        if " " in word:
+            pairs.setdefault(word.partition(" ")[2], []).append(word)
+    rules.pairs = {word: tuple(known) for word, known in pairs.items()}
     rules.reach = max((rule.longest for rule in rules if rule.digit), default=0) + 1
     rules.shape_reach = max(
         (

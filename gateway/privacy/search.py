@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from string import ascii_lowercase
 from typing import Any, NamedTuple
@@ -211,10 +211,24 @@ def _probes(text: str, rules: Rules, start: int, stop: int) -> Iterator[tuple[Pr
             yield probe, [(start, stop)]
     if by_word := rules.by_word if has_digit else rules.by_word_without_digit:
         folded, words = read_words(text[behind : stop + rules.word_reach])
-        if known := by_word.keys() & words:
-            near = [(word, by_word[word]) for word in known]
+        known = by_word.keys() & words
+        if behind_another := rules.pairs.keys() & words:
+            known |= by_word.keys() & _pairs_in(words, behind_another, rules.pairs, cut=behind > 0)
+        if known:
+            near = [(word.rpartition(" ")[2], by_word[word]) for word in known]
             for nearby, windows in _windows(near, folded, behind, start, stop, shapes).items():
                 yield nearby.probe, windows
+
+
+def _pairs_in(
+    words: list[str], seconds: Iterable[str], pairs: Mapping[str, tuple[str, ...]], cut: bool
+) -> Iterator[str]:
+    """The pairs of words that may stand there; what was before the first of the words is not known if cut."""
+    joined = " ".join(words)
+    for second in seconds:
+        for pair in pairs[second]:
+            if pair in joined or (cut and words[0] == second):
+                yield pair
 
 
 def _by_token(rules: Rules, shapes: str, start: int, stop: int) -> Iterable[tuple[Probe, list[Window]]]:
