@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from string import ascii_letters
+from string import ascii_letters, digits
 from typing import Any
 
 import regex
@@ -28,7 +28,7 @@ from gateway.privacy.rule import (
     skip_to,
     spelling,
 )
-from gateway.privacy.shapes import NO_NEEDLES, Needles, long_runs, needles, runs
+from gateway.privacy.shapes import NO_NEEDLES, Needles, images, long_runs, needles, runs
 
 # A cut word is read as a shorter one; it then stands farther from the place than any row allows.
 _LONGEST_WORD = 2 * LEFT_CONTEXT
@@ -65,11 +65,16 @@ class Probe:
         return self._compiled[0]
 
     @cached_property
-    def rules_at(self) -> Callable[[Any], tuple[Sequence[Rule], str | None]]:
+    def match(self) -> Search:
+        """As `search`, at one place."""
         return self._compiled[1]
 
     @cached_property
-    def _compiled(self) -> tuple[Search, Callable[[Any], tuple[Sequence[Rule], str | None]]]:
+    def rules_at(self) -> Callable[[Any], tuple[Sequence[Rule], str | None]]:
+        return self._compiled[2]
+
+    @cached_property
+    def _compiled(self) -> tuple[Search, Search, Callable[[Any], tuple[Sequence[Rule], str | None]]]:
         rules = self.rules
         first = "".join(dict.fromkeys(rule.first for rule in rules))
         leads = {rule.lead for rule in rules}
@@ -88,7 +93,7 @@ class Probe:
         except re.error:  # something that only `regex` knows
             by_first = ByFirst(rules)
             search = begins.match if self._anchored else begins.search
-            return search, lambda found: (by_first[found[0]], None)
+            return search, begins.match, lambda found: (by_first[found[0]], None)
         search = whole.search
         if self._anchored:
             search = whole.match
@@ -100,7 +105,7 @@ class Probe:
         for index, rule in enumerate(rules):
             remaining[group] = rules[index:]
             group += re.compile(rule.rest).groups
-        return search, lambda found: (remaining[found.lastindex], found[found.lastindex])
+        return search, whole.match, lambda found: (remaining[found.lastindex], found[found.lastindex])
 
     def warm(self) -> None:
         for part in ("sign", "search", "rules_at"):
@@ -153,12 +158,40 @@ class Nearby:
 class Sighted:
     """Rules that are looked for where a shape has one of the strings, soon (`offset`) behind their start."""
 
-    __slots__ = ("offset", "probe", "shortest", "strings")
+    __slots__ = ("_inside", "_within_digits", "offset", "probe", "shortest", "strings")
 
     def __init__(self, needles: Needles, probe: Probe) -> None:
         self.strings, self.offset = needles
         self.shortest = min(map(len, self.strings), default=0)
         self.probe = probe
+        rules = probe.rules
+        self._inside = all(images(rule.entity.core) <= _TOKEN for rule in rules) and not any(
+            rule.may(c) for rule in rules for c in _NO_BEGINNING
+        )
+        self._within_digits = any(len(re.findall(rule.entity.before or "(?!)", digits)) < 10 for rule in rules)
+
+    def places(self, token: str) -> Iterator[tuple[int, int]]:
+        """From where to where in a token the rules' matches may begin, or before it."""
+        found = [at for string in self.strings if (at := token.find(string)) >= 0]
+        if not found:
+            return
+        first, last = min(found) - self.offset, max(map(token.rfind, self.strings)) + 1
+        if not self._inside:
+            yield first, last
+            return
+        low = first = max(first, 0)
+        for low in range(first, last):
+            if low < first or not self._may_begin(token, low):
+                continue
+            first = low + 1
+            while first < last and self._may_begin(token, first):
+                first += 1
+            yield low, first
+
+    def _may_begin(self, token: str, at: int) -> bool:
+        if at and token[at - 1] == "0" and not self._within_digits:
+            return False
+        return any(rule.may(token[at:]) for rule in self.probe.rules)
 
 
 class Tokens(dict[str, tuple[tuple[Probe, int, int], ...]]):
@@ -168,7 +201,7 @@ class Tokens(dict[str, tuple[tuple[Probe, int, int], ...]]):
     the same few come again and again: they are kept.
     """
 
-    find = re.compile(r"[0A(+.][0A ./()+-]{2,}").finditer
+    find = re.compile(r"[0A(+.][0A ./()+-]{3,}").finditer
 
     def __init__(self, members: Iterable[Sighted]) -> None:
         super().__init__()
@@ -182,12 +215,7 @@ class Tokens(dict[str, tuple[tuple[Probe, int, int], ...]]):
             for each in self._by_length:
                 if each.shortest > length:
                     break
-                for string in each.strings:
-                    if string in token:
-                        first = min(at for string in each.strings if (at := token.find(string)) >= 0)
-                        last = max(map(token.rfind, each.strings))
-                        known.append((each.probe, first - each.offset, last + 1))
-                        break
+                known += [(each.probe, low, high) for low, high in each.places(token)]
         if len(token) <= _LONGEST_TOKEN:
             if len(self) >= _MANY_TOKENS:
                 self.clear()
@@ -200,7 +228,10 @@ class Tokens(dict[str, tuple[tuple[Probe, int, int], ...]]):
         return all(_IN_TOKEN.fullmatch(string) for string in sighted.strings)
 
 
-_IN_TOKEN = re.compile(r"(?=[^0]*0)[0A(+.][0A ./()+-]{2,}")
+_IN_TOKEN = re.compile(r"(?=[^0]*0)[0A(+.][0A ./()+-]{3,}")
+_TOKEN = frozenset("0A ./()+-")
+# What stands in tokens, but does not begin one.
+_NO_BEGINNING = " /)-"
 _LONGEST_TOKEN = 64
 _MANY_TOKENS = 4096
 

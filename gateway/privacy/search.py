@@ -21,6 +21,8 @@ from gateway.privacy.shapes import long_runs, runs, shape
 STRETCH = 1024
 # So many searches are begun, or matches are found, in one step.
 _AT_ONCE = 8
+# In so few places it is matched: a search would go on as far as a match may reach.
+_FEW = 2
 _LETTERS = frozenset(ascii_lowercase)
 
 
@@ -87,9 +89,16 @@ class _Watch:
                 low = start
             while low < high:
                 # A match that begins in the window, and the character after it, are not cut by this end.
-                found = self.found = probe.search(text, low, high + probe.reach)
-                if found is None or (at := found.start()) >= high:
-                    break
+                if high - low > _FEW:
+                    found = probe.search(text, low, high + probe.reach)
+                    if found is None or (at := found.start()) >= high:
+                        break
+                elif (found := probe.match(text, low, high + probe.reach)) is not None:
+                    at = low
+                else:
+                    low += 1
+                    continue
+                self.found = found
                 if probe.digit or self.check(text, at):
                     return int(at)
                 low = at + 1
@@ -239,8 +248,9 @@ def _by_token(rules: Rules, shapes: str, start: int, stop: int) -> Iterable[tupl
         if known := by_token[token[0]]:
             at = start + token.start()
             for probe, low, high in known:
-                if at + low < stop:
-                    window = (max(start, at + low), min(stop, at + high))
+                low, high = low + at, high + at
+                if low < stop:
+                    window = (low if low > start else start, high if high < stop else stop)
                     if probe in found:
                         found[probe].append(window)
                     else:

@@ -9,7 +9,7 @@ holds at least.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
@@ -315,6 +315,34 @@ def _shaped_item(kind: Any, value: Any, any_case: bool) -> str:
     if kind in (sre.ASSERT, sre.ASSERT_NOT, sre.AT):
         return ""
     return "(?s:.)" if kind in (sre.NOT_LITERAL, sre.ANY) else "(?s:.*)"
+
+
+@lru_cache(maxsize=8192)
+def images(pattern: str) -> frozenset[str]:
+    """The characters that the shapes of all matches consist of, and "" where that cannot be told."""
+    parsed = _parsed(pattern)
+    if parsed is None:
+        return _NOTHING
+    return frozenset().union(*_images_of(parsed, bool(parsed.state.flags & re.IGNORECASE)))
+
+
+def _images_of(items: Any, any_case: bool) -> Iterator[Strings]:
+    for kind, value in items:
+        if kind is sre.LITERAL or kind is sre.IN:
+            members = {chr(value)} if kind is sre.LITERAL else _members(value)
+            if members is None:
+                yield _NOTHING
+            else:
+                yield frozenset(map(shape, _in_any_case(members) if any_case else members))
+        elif kind is sre.BRANCH:
+            for branch in value[1]:
+                yield from _images_of(branch, any_case)
+        elif kind is sre.SUBPATTERN:
+            yield from _images_of(value[3], _case_of(value, any_case))
+        elif kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+            yield from _images_of(value[2], any_case)
+        elif kind not in (sre.ASSERT, sre.ASSERT_NOT, sre.AT):
+            yield _NOTHING
 
 
 # --- digits -------------------------------------------------------------------------------------------------
