@@ -111,6 +111,13 @@ class Rule:
         return re.compile(f"[{self.first}]").match
 
     @cached_property
+    def last(self) -> str:
+        """A class, without its brackets, of the characters that may stand before a match, if it has a cue."""
+        ends = ByEnding(self.entity.cue)
+        last = "".join(c for c in ASCII if ends[c] and not re.match(self.entity.before or "(?!)", c))
+        return "".join(map(re.escape, last)) + _BEYOND_ASCII
+
+    @cached_property
     def lead(self) -> str:
         """A pattern of no width for what must stand right before a match."""
         return (f"(?<=[{_last_characters(self.entity.cue)}])" if self.entity.cue else "") + self._before

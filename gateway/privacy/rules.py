@@ -74,9 +74,15 @@ class Probe:
         return self._compiled[2]
 
     @cached_property
-    def _compiled(self) -> tuple[Search, Search, Callable[[Any], tuple[Sequence[Rule], str | None]]]:
+    def behind(self) -> int:
+        """How many characters before it what `search` and `match` find begins."""
+        return self._compiled[3]
+
+    @cached_property
+    def _compiled(self) -> tuple[Search, Search, Callable[[Any], tuple[Sequence[Rule], str | None]], int]:
         rules = self.rules
         first = "".join(dict.fromkeys(rule.first for rule in rules))
+        last = {rule.last for rule in rules} if all(rule.entity.cue for rule in rules) else set()
         leads = {rule.lead for rule in rules}
         # What all have in common is looked at once, and by a look-behind from behind the first character.
         lead = leads.pop() if len(leads) == 1 else ""
@@ -89,11 +95,16 @@ class Probe:
             opened = f"(?={spelling(openings, cut=False)})"
         begins = re.compile(f"[{first}](?<={lead}{opened}(?s:.))")
         try:
-            whole = re.compile(f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))")
+            # Most characters may begin a password, few stand before one.
+            behind = int(not self._spelt and len(last) == 1 and _many(first) > 2 * _many(*last))
+            if behind:
+                whole = re.compile(f"[{last.pop()}]{lead}(?:{heads})")
+            else:
+                whole = re.compile(f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))")
         except re.error:  # something that only `regex` knows
             by_first = ByFirst(rules)
             search = begins.match if self._anchored else begins.search
-            return search, begins.match, lambda found: (by_first[found[0]], None)
+            return search, begins.match, lambda found: (by_first[found[0]], None), 0
         search = whole.search
         if self._anchored:
             search = whole.match
@@ -105,13 +116,19 @@ class Probe:
         for index, rule in enumerate(rules):
             remaining[group] = rules[index:]
             group += re.compile(rule.rest).groups
-        return search, whole.match, lambda found: (remaining[found.lastindex], found[found.lastindex])
+        return search, whole.match, lambda found: (remaining[found.lastindex], found[found.lastindex]), behind
 
     def warm(self) -> None:
         for part in ("sign", "search", "rules_at"):
             getattr(self, part)
         for rule in self.rules:
             rule.warm()
+
+
+@lru_cache(maxsize=1024)
+def _many(characters: str) -> int:
+    """Of how many of ASCII's characters a class is."""
+    return len(re.findall(f"[{characters}]", ASCII))
 
 
 def _sign_search(sign: str) -> Search:
@@ -241,8 +258,9 @@ class Rules(tuple[Rule, ...]):
 
     `probes` run on all text; `by_token` and `by_shape` where the text's shape has what they need, `by_run`
     and `by_long_run` where it has long runs of letters; `near` only near words: `by_word` says which, and
-    again for a text that holds no digit. Of a word that counts only behind another `pairs` has both. `reach` is how far behind a match's beginning its digit may stand,
-    `shape_reach` what its shape needs, `word_reach` how far a word of its may end.
+    again for a text that holds no digit. Of a word that counts only behind another `pairs` has both. `reach`
+    is how far behind a match's beginning its digit may stand, `shape_reach` what its shape needs,
+    `word_reach` how far a word of its may end.
     """
 
     probes: tuple[Probe, ...]

@@ -82,6 +82,7 @@ class _Watch:
         stand many rules look at the same ones, and all but the first that matches need not be asked.
         """
         probe, windows = self.probe, self.windows
+        behind = probe.behind
         self.rule = None
         while windows:
             low, high = windows[-1]
@@ -89,15 +90,17 @@ class _Watch:
                 low = start
             while low < high:
                 # A match that begins in the window, and the character after it, are not cut by this end.
+                end = high + probe.reach
                 if high - low > _FEW:
-                    found = probe.search(text, low, high + probe.reach)
-                    if found is None or (at := found.start()) >= high:
+                    found = probe.search(text, low - behind, end)
+                    if found is None:
                         break
-                elif (found := probe.match(text, low, high + probe.reach)) is not None:
-                    at = low
-                else:
+                elif (found := probe.match(text, low - behind, end)) is None:
                     low += 1
                     continue
+                at = found.start() + behind
+                if at >= high:
+                    break
                 self.found = found
                 if probe.digit or self.check(text, at):
                     return int(at)
@@ -265,55 +268,44 @@ def _windows(
 ) -> dict[Nearby, list[Window]]:
     """Where the matches can begin that are near one of these words; disjoint, the last one first."""
     found: dict[Nearby, list[Window]] = {}
-    refused: set[Nearby] = set()
     for word, every in near:
-        wanted = []
-        for nearby in every:
-            if nearby not in found:
-                if nearby in refused:
-                    continue
-                if strings := nearby.strings:
-                    for string in strings:
-                        if string in shapes:
-                            break
-                    else:
-                        refused.add(nearby)
-                        continue
-                found[nearby] = []
-            wanted.append(nearby)
-        if not wanted:
-            continue
         for at in _places(word, folded):
             first = base + at
             behind = first + len(word)
-            for nearby in wanted:
+            for nearby in every:
                 # Behind a cue, the match begins where the word has ended at the earliest.
-                latest = nearby.latest
-                low = behind if latest < 0 else first - latest
+                low = behind if nearby.latest < 0 else first - nearby.latest
+                if low < start:
+                    low = start
                 high = first - nearby.earliest + 1
-                if low < stop and high > start:
-                    found[nearby].append((low if low > start else start, high if high < stop else stop))
-    for nearby, windows in found.items():
+                if high > stop:
+                    high = stop
+                if low < high and nearby.strings:
+                    low = _narrowed(low - start, high - start, nearby, shapes) + start
+                if low < high:
+                    if nearby in found:
+                        found[nearby].append((low, high))
+                    else:
+                        found[nearby] = [(low, high)]
+    for windows in found.values():
         if len(windows) > 1:
             windows[:] = _merged(windows)
-        if nearby.strings:
-            _narrow(windows, nearby.strings, nearby.offset, shapes, start)
     return found
 
 
-def _narrow(windows: list[Window], strings: tuple[str, ...], offset: int, shapes: str, start: int) -> None:
-    """Let the windows begin where one of the strings is soon to come."""
-    for index in range(len(windows) - 1, -1, -1):
-        low, high = windows[index]
-        first = sys.maxsize
-        for string in strings:
-            at = shapes.find(string, low - start, high - start + offset + len(string) - 1)
-            if 0 <= at < first:
+def _narrowed(low: int, high: int, nearby: Nearby, shapes: str) -> int:
+    """Where a window is to begin: where one of the strings is soon to come, or at its end."""
+    first = high
+    end = high + nearby.offset
+    for string in nearby.strings:
+        at = shapes.find(string, low, end + len(string) - 1)
+        if at >= 0:
+            at -= nearby.offset
+            if at <= low:
+                return low
+            if at < first:
                 first = at
-        if first == sys.maxsize:
-            del windows[index]
-        elif first + start - offset > low:
-            windows[index] = (first + start - offset, high)
+    return first
 
 
 def _places(word: str, folded: str) -> Iterator[int]:
