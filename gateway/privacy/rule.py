@@ -129,23 +129,23 @@ class Rule:
 
     @cached_property
     def _led_behind(self) -> ByEnding:
-        return _by_ending(self.entity.cue)
+        return by_ending(self.entity.cue)
 
     @cached_property
     def _vetoed_behind(self) -> ByEnding:
-        return _by_ending(self.entity.veto)
+        return by_ending(self.entity.veto)
 
     def led(self, text: str, at: int) -> bool:
         """Does the rule's cue end at the position, if it has one?"""
         if self.cue is None:
             return True
-        if not self._led_behind[text[at - _ENDING if at > _ENDING else 0 : at]]:
+        if not self._led_behind[text[at - ENDING if at > ENDING else 0 : at]]:
             return False
         return self.cue(text, at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0, at) is not None
 
     def vetoed(self, text: str, at: int) -> bool:
         """Does what must not stand before a match end at the position?"""
-        if self.veto is None or not self._vetoed_behind[text[at - _ENDING if at > _ENDING else 0 : at]]:
+        if self.veto is None or not self._vetoed_behind[text[at - ENDING if at > ENDING else 0 : at]]:
             return False
         return self.veto(text, at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0, at) is not None
 
@@ -191,23 +191,23 @@ def _last_characters(cue: str) -> str:
 
 
 # So many characters before a place rule out nearly every cue.
-_ENDING = 4
+ENDING = 4
 _MANY_ENDINGS = 256
 
 
 class ByEnding(dict[str, bool]):
-    """May a match of a pattern end with these few characters? What was asked is kept.
+    """May a match of one of some patterns end with these few characters? What was asked is kept.
 
     A cue is asked, backwards and with all that it may hold, of every place behind its word, and that takes 1 to
     9 us; most places are ruled out by what stands right before them.
     """
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, *patterns: str) -> None:
         super().__init__()
-        self._ends = _backwards(pattern).match
+        self._ends = [_backwards(pattern).match for pattern in patterns]
 
     def __missing__(self, ending: str) -> bool:
-        known = self._ends(ending, partial=True) is not None
+        known = any(ends(ending, partial=True) for ends in self._ends)
         if len(self) >= _MANY_ENDINGS:
             self.clear()
         self[ending] = known
@@ -215,8 +215,8 @@ class ByEnding(dict[str, bool]):
 
 
 @lru_cache(maxsize=1024)
-def _by_ending(pattern: str) -> ByEnding:
-    return ByEnding(pattern)
+def by_ending(*patterns: str) -> ByEnding:
+    return ByEnding(*patterns)
 
 
 # Rows share patterns, and sets of rules rows: each pattern is compiled once.

@@ -20,10 +20,12 @@ from gateway.privacy.entities import ENTITIES, LEFT_CONTEXT, Entity
 from gateway.privacy.rule import (
     ASCII,
     ONE_CLASS,
+    ByEnding,
     ByFirst,
     Opening,
     Rule,
     Search,
+    by_ending,
     first_characters,
     skip_to,
     spelling,
@@ -82,7 +84,7 @@ class Probe:
     def _compiled(self) -> tuple[Search, Search, Callable[[Any], tuple[Sequence[Rule], str | None]], int]:
         rules = self.rules
         first = "".join(dict.fromkeys(rule.first for rule in rules))
-        last = {rule.last for rule in rules} if all(rule.entity.cue for rule in rules) else set()
+        last = "".join({rule.last for rule in rules}) if all(rule.entity.cue for rule in rules) else ""
         leads = {rule.lead for rule in rules}
         # What all have in common is looked at once, and by a look-behind from behind the first character.
         lead = leads.pop() if len(leads) == 1 else ""
@@ -96,9 +98,9 @@ class Probe:
         begins = re.compile(f"[{first}](?<={lead}{opened}(?s:.))")
         try:
             # Most characters may begin a password, few stand before one.
-            behind = int(not self._spelt and len(last) == 1 and _many(first) > 2 * _many(*last))
+            behind = int(not self._spelt and last != "" and _many(first) > 2 * _many(last))
             if behind:
-                whole = re.compile(f"[{last.pop()}]{lead}(?:{heads})")
+                whole = re.compile(f"[{last}](?=[{first}]){lead}(?:{heads})")
             else:
                 whole = re.compile(f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))")
         except re.error:  # something that only `regex` knows
@@ -118,8 +120,15 @@ class Probe:
             group += re.compile(rule.rest).groups
         return search, whole.match, lambda found: (remaining[found.lastindex], found[found.lastindex]), behind
 
+    @cached_property
+    def led_behind(self) -> ByEnding | None:
+        """What may stand right before a match, if all rules have a cue."""
+        if not all(rule.entity.cue for rule in self.rules):
+            return None
+        return by_ending(*{rule.entity.cue: None for rule in self.rules})
+
     def warm(self) -> None:
-        for part in ("sign", "search", "rules_at"):
+        for part in ("sign", "search", "rules_at", "led_behind"):
             getattr(self, part)
         for rule in self.rules:
             rule.warm()

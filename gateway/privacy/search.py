@@ -14,7 +14,7 @@ from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
-from gateway.privacy.rule import Rule
+from gateway.privacy.rule import ENDING, Rule
 from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Probe, Rules, read_words
 from gateway.privacy.shapes import long_runs, runs, shape
 
@@ -82,7 +82,7 @@ class _Watch:
         stand many rules look at the same ones, and all but the first that matches need not be asked.
         """
         probe, windows = self.probe, self.windows
-        behind = probe.behind
+        behind, led_behind = probe.behind, probe.led_behind
         self.rule = None
         while windows:
             low, high = windows[-1]
@@ -101,10 +101,12 @@ class _Watch:
                 at = found.start() + behind
                 if at >= high:
                     break
+                low = at + 1
+                if led_behind is not None and not led_behind[text[at - ENDING if at > ENDING else 0 : at]]:
+                    continue
                 self.found = found
                 if probe.digit or self.check(text, at):
                     return int(at)
-                low = at + 1
             windows.pop()
         return -1
 
@@ -269,7 +271,10 @@ def _windows(
     """Where the matches can begin that are near one of these words; disjoint, the last one first."""
     found: dict[Nearby, list[Window]] = {}
     for word, every in near:
-        for at in _places(word, folded):
+        places = list(_places(word, folded))
+        if len(places) > 1:
+            every = tuple(each for each in every if not each.strings or _has_one_of(each.strings, shapes))
+        for at in places:
             first = base + at
             behind = first + len(word)
             for nearby in every:
@@ -291,6 +296,13 @@ def _windows(
         if len(windows) > 1:
             windows[:] = _merged(windows)
     return found
+
+
+def _has_one_of(strings: tuple[str, ...], shapes: str) -> bool:
+    for string in strings:
+        if string in shapes:
+            return True
+    return False
 
 
 def _narrowed(low: int, high: int, nearby: Nearby, shapes: str) -> int:
