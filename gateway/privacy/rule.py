@@ -191,8 +191,8 @@ def _last_characters(cue: str) -> str:
 
 
 # So many characters before a place rule out nearly every cue.
-ENDING = 4
-_MANY_ENDINGS = 256
+ENDING = 3
+_MANY_ENDINGS = 512
 
 
 class ByEnding(dict[str, bool]):
