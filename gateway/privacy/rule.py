@@ -257,9 +257,24 @@ def first_characters(openings: Iterable[Opening]) -> str:
     return "".join(dict.fromkeys(_firsts_of(opening[0]) for opening in openings))
 
 
+@lru_cache(maxsize=4096)
+def one_of(characters: str) -> str:
+    """The class of these characters, written as what is looked for soonest: an ASCII bitmap, perhaps negated.
+
+    With a range beyond ASCII beside it, a search takes 1.4 times as long to pass over what is not in it.
+    """
+    known = f"[{characters}]"
+    members = set(re.findall(known, ASCII))
+    if len(members) == 1 or len(members) == len(ASCII):
+        return known
+    if re.match(known, "\x80"):
+        return f"[^{''.join(re.escape(c) for c in ASCII if c not in members)}]"
+    return f"[{''.join(re.escape(c) for c in ASCII if c in members)}]"
+
+
 def skip_to(first: str, alternatives: Iterable[str]) -> str:
     """A pattern for the places where one of the alternatives, each without width, holds."""
-    return f"[{first}](?<=(?:{'|'.join(alternatives)})(?s:.))"
+    return f"{one_of(first)}(?<=(?:{'|'.join(alternatives)})(?s:.))"
 
 
 def spelling(openings: Iterable[Opening], cut: bool) -> str:
@@ -285,7 +300,7 @@ def opening_gate(openings: Iterable[tuple[str, Opening]]) -> Search:
         behind = before if before.startswith(AS_CUE) else f"(?<!{before})" if before else ""
         alternatives.append(f"{behind}(?={spelling((opening for _, opening in group), cut=True)})")
     first = first_characters(opening for _, opening in known)
-    pattern = f"[{first}]{_not_within(known)}(?<=(?:{'|'.join(alternatives)})(?s:.))"
+    pattern = f"{one_of(first)}{_not_within(known)}(?<=(?:{'|'.join(alternatives)})(?s:.))"
     return re.compile(pattern).search
 
 

@@ -27,6 +27,7 @@ from gateway.privacy.rule import (
     Search,
     by_ending,
     first_characters,
+    one_of,
     skip_to,
     spelling,
 )
@@ -95,14 +96,14 @@ class Probe:
             openings = [opening for rule in rules for opening in rule.entity.openings]
             first = first_characters(openings)
             opened = f"(?={spelling(openings, cut=False)})"
-        begins = re.compile(f"[{first}](?<={lead}{opened}(?s:.))")
+        begins = re.compile(f"{one_of(first)}(?<={lead}{opened}(?s:.))")
         try:
             # Most characters may begin a password, few stand before one.
             behind = int(not self._spelt and last != "" and _many(first) > 2 * _many(last))
             if behind:
-                whole = re.compile(f"[{last}](?=[{first}]){lead}(?:{heads})")
+                whole = re.compile(f"{one_of(last)}(?={one_of(first)}){lead}(?:{heads})")
             else:
-                whole = re.compile(f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))")
+                whole = re.compile(f"{one_of(first)}(?<={lead}{opened}(?:{heads})(?s:.))")
         except re.error:  # something that only `regex` knows
             by_first = ByFirst(rules)
             search = begins.match if self._anchored else begins.search
