@@ -135,11 +135,15 @@ class Rule:
     def _vetoed_behind(self) -> ByEnding:
         return by_ending(self.entity.veto)
 
+    def maybe_led(self, text: str, at: int) -> bool:
+        """May the rule's cue end at the position, by the last characters before it?"""
+        return self._led_behind[text[at - ENDING if at > ENDING else 0 : at]]
+
     def led(self, text: str, at: int) -> bool:
         """Does the rule's cue end at the position, if it has one?"""
         if self.cue is None:
             return True
-        if not self._led_behind[text[at - ENDING if at > ENDING else 0 : at]]:
+        if not self.maybe_led(text, at):
             return False
         return self.cue(text, at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0, at) is not None
 
@@ -156,11 +160,14 @@ class Rule:
     def match_at(self, text: str, at: int) -> int:
         """Where the match at a position ends, 0 if there is none. What `until` takes is not in it."""
         found = self.match(text, at)
-        return 0 if found is None else self.accept(text, at, found[0])
+        if found is None or (self.cue is not None and not self.maybe_led(text, at)):
+            return 0
+        return self.accept(text, at, found[0])
 
     def accept(self, text: str, at: int, candidate: str) -> int:
-        """As `match_at`, of a candidate that the pattern has found there."""
-        if self.cue is not None and not self.led(text, at):
+        """As `match_at`, of a candidate that the pattern has found there, where the cue may end."""
+        low = at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0
+        if self.cue is not None and self.cue(text, low, at) is None:
             return 0
         length = self.entity.validate(candidate)
         # Few candidates are valid, and a veto is the dearest of the three.

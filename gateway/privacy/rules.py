@@ -123,10 +123,11 @@ class Probe:
 
     @cached_property
     def led_behind(self) -> ByEnding | None:
-        """What may stand right before a match, if all rules have a cue."""
+        """What may stand right before a match, if all rules have a cue. None where any word may."""
         if not all(rule.entity.cue for rule in self.rules):
             return None
-        return by_ending(*{rule.entity.cue: None for rule in self.rules})
+        known = by_ending(*{rule.entity.cue: None for rule in self.rules})
+        return None if known["qz "] else known
 
     def warm(self) -> None:
         for part in ("sign", "search", "rules_at", "led_behind"):
