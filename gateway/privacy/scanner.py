@@ -127,7 +127,7 @@ class TextRun:
             if self._word in plan.cues:
                 self._end_word(len(text) - len(piece))
             self._word = word.lower()
-        elif plan.waiting:
+        elif plan.waiting and (self._word or not piece.isdigit() or not piece.isascii()):
             self._read_words(piece)
         if (
             self._open is None

@@ -77,6 +77,8 @@ _LONG_RUNS = bytes(ord("x") if chr(c) in "x_-=" else c for c in _RUNS)
 
 def shape(text: str) -> str:
     """The text's shape, a character for a character; beyond Latin-1 they are all alike."""
+    if text.isascii():
+        return text.encode().translate(_SHAPE).decode()
     return _mapped(text, _SHAPE)
 
 
