@@ -31,7 +31,7 @@ from gateway.privacy.rule import (
     skip_to,
     spelling,
 )
-from gateway.privacy.shapes import NO_NEEDLES, Needles, images, long_runs, needles, runs
+from gateway.privacy.shapes import NO_NEEDLES, Needles, images, long_runs, needles, runs, spelt_out
 
 # A cut word is read as a shorter one; it then stands farther from the place than any row allows.
 _LONGEST_WORD = 2 * LEFT_CONTEXT
@@ -267,8 +267,8 @@ _MANY_TOKENS = 4096
 class Rules(tuple[Rule, ...]):
     """Rules in the order in which they are tried, and how to look for them in a whole text.
 
-    `probes` run on all text; `by_token` and `by_shape` where the text's shape has what they need, `by_run`
-    and `by_long_run` where it has long runs of letters; `near` only near words: `by_word` says which, and
+    `probes` run on all text; `by_token` and `by_shape` where the text's shape has what they need, `by_signs`
+    where it is between runs of letters, `by_run` and `by_long_run` where there are long ones; `near` only near words: `by_word` says which, and
     again for a text that holds no digit. Of a word that counts only behind another `pairs` has both. `reach`
     is how far behind a match's beginning its digit may stand, `shape_reach` what its shape needs,
     `word_reach` how far a word of its may end.
@@ -278,6 +278,7 @@ class Rules(tuple[Rule, ...]):
     probes_without_digit: tuple[Probe, ...]
     by_token: Tokens
     by_shape: tuple[tuple[str, tuple[Sighted, ...]], ...]
+    by_signs: tuple[Sighted, ...]
     by_run: tuple[Probe, ...]
     by_long_run: tuple[Probe, ...]
     near: tuple[Nearby, ...]
@@ -295,7 +296,7 @@ class Rules(tuple[Rule, ...]):
         by_shape = [each for _, members in self.by_shape for each in members]
         for probe in (*self.by_run, *self.by_long_run):
             probe.warm()
-        for sighted in (*self.by_token.members, *by_shape):
+        for sighted in (*self.by_token.members, *by_shape, *self.by_signs):
             sighted.probe.warm()
 
 
@@ -326,6 +327,7 @@ def combine(some: Iterable[Rule]) -> Rules:
     rules = Rules(some)
     always: dict[tuple[str, str, bool, bool], list[Rule]] = {}
     shaped: dict[tuple[Needles, bool], list[Rule]] = {}
+    by_signs: dict[tuple[Needles, bool], list[Rule]] = {}
     run: dict[tuple[str, bool], list[Rule]] = {}
     long_run: dict[tuple[str, bool], list[Rule]] = {}
     near: dict[tuple[frozenset[str], int, int, bool], list[Rule]] = {}
@@ -348,6 +350,8 @@ def combine(some: Iterable[Rule]) -> Rules:
                 run.setdefault((before, spelt), []).append(rule)
             elif rule.needles.weight < _TELLING and _holds(entity.core, long_runs, LONG_RUN):
                 long_run.setdefault((before, spelt), []).append(rule)
+            elif (signs := spelt_out(entity.sign, runs)).says >= _TELLING:
+                by_signs.setdefault((signs, spelt), []).append(rule)
             elif rule.needles.strings:
                 shaped.setdefault((rule.needles, spelt), []).append(rule)
             else:
@@ -357,6 +361,9 @@ def combine(some: Iterable[Rule]) -> Rules:
     sighted = [Sighted(known, _probe(tuple(group), spelt=spelt)) for (known, spelt), group in shaped.items()]
     rules.by_token = Tokens(each for each in sighted if Tokens.take(each))
     rules.by_shape = _grouped(each for each in sighted if not Tokens.take(each))
+    rules.by_signs = tuple(
+        Sighted(known, _probe(tuple(group), spelt=spelt)) for (known, spelt), group in by_signs.items()
+    )
     rules.by_run = tuple(_probe(tuple(group), spelt=spelt) for (_, spelt), group in run.items())
     rules.by_long_run = tuple(_probe(tuple(group), spelt=spelt) for (_, spelt), group in long_run.items())
     if opening:

@@ -213,8 +213,12 @@ def _probes(text: str, rules: Rules, start: int, stop: int) -> Iterator[tuple[Pr
                         break
     if "0" in shapes:
         yield from _by_token(rules, shapes, start, stop)
+    between = runs(seen)
+    for each in rules.by_signs:
+        if _has_one_of(each.strings, between):
+            yield each.probe, [(start, stop)]
     if LONG_RUN in long_runs(seen):
-        for probe in (*rules.by_long_run, *rules.by_run) if RUN in runs(seen) else rules.by_long_run:
+        for probe in (*rules.by_long_run, *rules.by_run) if RUN in between else rules.by_long_run:
             yield probe, [(start, stop)]
     plain = text.isascii()
     has_digit = "0" in shapes or _A_DIGIT(text, start, stop + rules.reach) is not None

@@ -115,10 +115,10 @@ def needles(pattern: str, of: Callable[[str], str] = shape) -> Needles:
 
 
 @lru_cache(maxsize=8192)
-def spelt_out(pattern: str) -> Needles:
+def spelt_out(pattern: str, of: Callable[[str], str] = shape) -> Needles:
     """The shapes of all that matches, if they are few."""
     parsed = _parsed(pattern)
-    every = parsed and _Reader(shape).all_of(parsed, bool(parsed.state.flags & re.IGNORECASE))
+    every = parsed and _Reader(of).all_of(parsed, bool(parsed.state.flags & re.IGNORECASE))
     return _as_needles(every, 0) if every else NO_NEEDLES
 
 

@@ -87,7 +87,7 @@ NETWORK: tuple[Entity, ...] = (
         openings=(("[0-9A-Fa-f]", "[0-9A-Fa-f]", "[:-]", "[0-9A-Fa-f]"),),
         validate=mac,
         veto=r"[0-9A-Fa-f]{2}[:-]",
-        sign=rf"[:-]{_HEX_PAIR}[:-]{_HEX_PAIR}[:-]",
+        sign=rf":{_HEX_PAIR}:{_HEX_PAIR}:|-{_HEX_PAIR}-{_HEX_PAIR}-",
         aliases=("MAC",),
     ),
     Entity(
