@@ -205,8 +205,8 @@ _MANY_ENDINGS = 512
 class ByEnding(dict[str, bool]):
     """May a match of one of some patterns end with these few characters? What was asked is kept.
 
-    A cue is asked, backwards and with all that it may hold, of every place behind its word, and that takes 1 to
-    9 us; most places are ruled out by what stands right before them.
+    A cue is asked, backwards and with all that it may hold, about every place behind its word, which takes
+    1 to 9 µs; most places are ruled out by what stands right before them.
     """
 
     def __init__(self, *patterns: str) -> None:

@@ -328,6 +328,22 @@ def images(pattern: str) -> frozenset[str]:
     return frozenset().union(*_images_of(parsed, bool(parsed.state.flags & re.IGNORECASE)))
 
 
+@lru_cache(maxsize=8192)
+def begins_with(pattern: str, alphabet: frozenset[str]) -> int:
+    """How many characters of an alphabet of shapes every match begins with; 0 if no digit is among them."""
+    width, digit = 0, False
+    parsed = _parsed(pattern)
+    for kind, value in parsed or ():
+        if (
+            not frozenset().union(*_images_of([(kind, value)], bool(parsed.state.flags & re.IGNORECASE)))
+            <= alphabet
+        ):
+            break
+        width += int(_parser.SubPattern(parsed.state, [(kind, value)]).getwidth()[0])
+        digit = digit or _is_digit(kind, value)
+    return width if digit else 0
+
+
 def _images_of(items: Any, any_case: bool) -> Iterator[Strings]:
     for kind, value in items:
         if kind is sre.LITERAL or kind is sre.IN:
