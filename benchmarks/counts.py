@@ -1,7 +1,8 @@
 """How many processor instructions the pure parts take: the same on a busy machine, so a regression shows.
 
-Valgrind's callgrind counts them in a process of its own, without the imports: it is switched on before the
-first part, and then counts only within `exec` (`--toggle-collect`), so that asking for a dump costs nothing.
+Valgrind's callgrind counts them in a process of its own. It is switched on when all patterns are compiled
+and all caches filled, which takes a minute while it counts and seconds while it does not. From then on it
+counts only within `exec` (`--toggle-collect`), so that asking for a dump costs nothing.
 In: the parts of `micro`. Out: instructions per event, token or request, and each as a multiple of a fixed
 piece of Python, the reference.
 
@@ -107,7 +108,6 @@ def _reference() -> None:
 
 
 def _counted(call: Callable[[], object], turns: int, out: Path) -> int:
-    call()  # caches are filled
     code = compile("for _ in range(turns): call()", "part", "exec")
     gc.collect()
     gc.disable()
@@ -128,9 +128,12 @@ def main() -> None:
     from benchmarks import micro
 
     folder = Path(sys.argv[1])
+    parts = list(micro.parts())
+    for part in parts:
+        part.call()
     _control("--instr=on")
     found = {_REFERENCE: _counted(_reference, 10, folder / "out")}
-    for part in micro.parts():
+    for part in parts:
         found[f"{part.name}, a {part.unit}"] = _counted(part.call, 3, folder / "out") // part.calls
     counts = Counts(".".join(map(str, sys.version_info[:3])), found)
     (folder / "counts.json").write_bytes(msgspec.json.encode(counts))

@@ -8,8 +8,9 @@ scikit-learn, which the gateway does not. The same data and seed give the same w
 
 Two steps for each channel. The table: logistic regression over windows of words, in which an attack is
 known only to stand somewhere in its text, so that from the second round on only its strongest windows
-count. The layers: logistic regression again, over what the table says of texts that it was not trained on,
-one for whole texts and one for the strongest stretches of longer ones.
+count; what short, middling and long windows teach is added up. The layers: logistic regression again, over
+what the table says of texts that it was not trained on, one for whole texts and one for the strongest
+stretches of longer ones.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import json
 import random
 import warnings
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,20 +41,22 @@ warnings.filterwarnings("ignore", category=ConvergenceWarning)
 
 
 class Settings(NamedTuple):
-    """`size` is the window in words; `strength` the inverse of the table's penalty; `made` and `shown` the
-    weight of a made example in the table and in the layers.
+    """`sizes` are the windows in words; `strength` the inverse of the table's penalty; `anew` if each round
+    of the table forgets the last one; `made` and `shown` the weight of a made example in the table and in
+    the layers.
     """
 
     kinds: tuple[str, ...]
-    size: int
+    sizes: tuple[int, ...]
     strength: float
+    anew: bool
     made: float
     shown: float
 
 
 SETTINGS = {
-    "user": Settings(("user", "system"), 24, 2.0, 0.3, 0.2),
-    "document": Settings(("tool", "document", "system"), 16, 2.0, 0.3, 0.3),
+    "user": Settings(("user", "system"), (12, 24, 48), 4.0, False, 0.5, 0.1),
+    "document": Settings(("tool", "document", "system"), (16,), 2.0, True, 0.3, 0.3),
 }
 KEPT = 44_000  # Entries of a table: the two make a file below 150 kB.
 CLUSTERS = 2  # What stands in fewer clusters than this says nothing about the next one.
@@ -177,6 +180,7 @@ class Bank:
         place = sparse.csr_matrix((np.ones(at, dtype=np.float32), (owners, np.arange(at))))
         self._slots = (place @ self.words).tocsr()
         self._slots.data[:] = 1
+        self._windows: dict[int, tuple[Any, Any]] = {}
         # Made examples share their sentences, so many of them count as one.
         groups = [
             f"made-{fold_of(record.text, MADE_CLUSTERS)}" if record.source == MADE else record.cluster
@@ -194,10 +198,20 @@ class Bank:
         counts[list(model.number_slots())] = 0
         return np.flatnonzero(counts >= CLUSTERS)
 
-    def windows(self, chosen: Iterable[int], size: int) -> tuple[Any, Any]:
+    def windows(self, chosen: Any, size: int) -> tuple[Any, Any]:
+        """The windows of `size` words of the chosen records, a row each, and whose they are."""
+        if size not in self._windows:
+            self._windows[size] = self._cut(size)
+        found, owners = self._windows[size]
+        ours = np.zeros(len(self.spans), bool)
+        ours[chosen] = True
+        rows = np.flatnonzero(ours[owners])
+        return found[rows], owners[rows]
+
+    def _cut(self, size: int) -> tuple[Any, Any]:
         starts, ends, owners = [], [], []
-        for number in chosen:
-            for begin, end in self.spans[number]:
+        for number, spans in enumerate(self.spans):
+            for begin, end in spans:
                 for start in range(begin, max(begin + 1, end - size // 2), size // 2):
                     if end > begin:
                         starts.append(start)
@@ -215,20 +229,13 @@ class Bank:
         return (sparse.diags(np.sqrt(24 / sums)).astype(np.float32) @ found).tocsr(), np.array(owners)
 
 
-def train_table(
-    bank: Bank, chosen: Any, attack: Any, weight: Any, settings: Settings, rounds: int = 3
-) -> tuple[array[int], float]:
-    """The table in units, and the unit. Only the heaviest entries are kept; the table is wide, so that what
-    was never seen nearly always falls on nothing.
-    """
-    found, owners = bank.windows(chosen, settings.size)
-    columns = bank.common(chosen)
-    found = found[:, columns].tocsr()
-    score = None
-    coefficients = np.zeros(len(columns))
-    for _ in range(rounds):
-        keep = np.ones(len(owners), bool)
-        if score is not None:
+def train_windows(found: Any, owners: Any, attack: Any, weight: Any, settings: Settings, rounds: int) -> Any:
+    """A coefficient for each column of `found`, whose rows are windows of the records `owners`."""
+    fitted = LogisticRegression(C=settings.strength, max_iter=60, warm_start=not settings.anew)
+    keep = np.ones(len(owners), bool)
+    for number in range(rounds):
+        if number:
+            score = fitted.decision_function(found)
             order = np.lexsort((-score, owners))
             first = np.r_[True, owners[order][1:] != owners[order][:-1]]
             begin = np.maximum.accumulate(np.where(first, np.arange(len(order)), 0))
@@ -240,23 +247,34 @@ def train_table(
         share = weight[owners[rows]] / np.sqrt(np.bincount(owners[rows], minlength=len(attack))[owners[rows]])
         half = len(rows) / 2
         share = np.where(labels, share * half / share[labels].sum(), share * half / share[~labels].sum())
-        fitted = LogisticRegression(C=settings.strength, max_iter=60).fit(
-            found[rows], labels, sample_weight=share
-        )
-        coefficients = fitted.coef_[0]
-        score = found @ coefficients + fitted.intercept_[0]
+        fitted.fit(found[rows], labels, sample_weight=share)
+    return fitted.coef_[0]
+
+
+def train_table(
+    bank: Bank, chosen: Any, attack: Any, weight: Any, settings: Settings, rounds: int = 3
+) -> tuple[model.Table, float]:
+    """The table in units, and the unit. Windows of each size have the same say. Only the heaviest entries are
+    kept; the table is wide, so that what was never seen nearly always falls on nothing.
+    """
+    columns = bank.common(chosen)
+    taught = []
+    for size in settings.sizes:
+        found, owners = bank.windows(chosen, size)
+        taught.append(train_windows(found[:, columns].tocsr(), owners, attack, weight, settings, rounds))
+    coefficients = sum(each * (taught[0].std() / each.std()) for each in taught)
     heaviest = np.sort(np.abs(coefficients))[::-1][:KEPT]
     unit = float(np.quantile(heaviest, 0.9995)) / 127
     entries = np.clip(np.rint(coefficients / unit), -127, 127).astype(np.int8)
     table = np.zeros(model.SLOTS, np.int8)
     table[columns] = np.where(np.abs(coefficients) >= heaviest[-1], entries, 0)
-    return array("b", table.tobytes()), unit
+    return model.Table(array("b", table.tobytes())), unit
 
 
 # --- the layer -------------------------------------------------------------------------------------
 
 
-def seen(records: Sequence[Record], table: array[int], unit: float) -> tuple[Any, Any]:
+def seen(records: Sequence[Record], table: model.Table, unit: float) -> tuple[Any, Any]:
     """What the layer is shown of each reading, and whose reading it is."""
     rows, owners = [], []
     for number, record in enumerate(records):

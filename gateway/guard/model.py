@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress
 from operator import add, itemgetter, sub, xor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 from gateway.guard.lexicon import FOREIGN, MEANINGS, WORDS, anglicise
@@ -34,18 +34,20 @@ _LETTER = {word: chr(ord("A") + number) for word, number in WORDS.items()}
 _CODE = "{}()=;<>[]_"
 _REACH = 12  # Words between two meanings that may still belong together: a sentence.
 
+Of = TypeVar("Of")
+
 
 class Word(NamedTuple):
     """What is known of a word, by sight: the word (a foreign one by the English name of its meaning), the
-    letter of its meaning, and the places of the table of it, of it after a word that is skipped, and of its
-    first letters.
+    same without its digits, the letter of its meaning, and the places in a table of it, and of it after a
+    word that is skipped.
     """
 
     known: str
+    plain: str
     letter: str
     own: int
     after: int
-    stem: int
 
 
 class Reading(NamedTuple):
@@ -53,35 +55,58 @@ class Reading(NamedTuple):
 
     folded: Folded
     known: Sequence[str]
+    plain: Sequence[str]
     meanings: str
     own: Sequence[int]
     after: Sequence[int]
-    stems: Sequence[int]
 
 
 def _place(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass")) & _MASK
 
 
-class _Words(dict[str, Word]):
-    """What is known of each word, found out when it is first met. What is kept does not grow with what is
-    sent.
+def _plain(known: str) -> str:
+    """Which number it is says nothing: an address, an amount and an account look alike. Nor does the code of
+    a character: what codes spell is read by itself.
     """
+    return NUMBER if _CODE_POINT.fullmatch(known) else _DIGITS.sub(NUMBER, known)
+
+
+def _word_places(plain: str) -> tuple[int, int]:
+    """The places of a word and of its stem: a plural, a slip near the end, a cousin in another language."""
+    return _place(plain), _place("^" + plain[:5])
+
+
+class _Kept(dict[str, Of]):
+    """What is found out of a word when it is first met. What is kept does not grow with what is sent."""
+
+    def keep(self, word: str, what: Of) -> Of:
+        if len(word) <= _LONGEST_KEPT:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[word] = what
+        return what
+
+
+class _Words(_Kept[Word]):
+    """What is known of each word."""
 
     def __missing__(self, found: str) -> Word:
         known = FOREIGN.get(found, found)
-        # Which number it is says nothing: an address, an amount and an account look alike. Nor does the code
-        # of a character: what codes spell is read by itself.
-        plain = NUMBER if _CODE_POINT.fullmatch(known) else _DIGITS.sub(NUMBER, known)
-        # A stem: a plural, a slip near the end, a cousin in another language.
-        word = Word(
-            known, _LETTER.get(found, BLANK), _place(plain), _place(">" + plain), _place("^" + plain[:5])
+        plain = _plain(known)
+        return self.keep(
+            found, Word(known, plain, _LETTER.get(found, BLANK), _place(plain), _place(">" + plain))
         )
-        if len(found) <= _LONGEST_KEPT:
-            if len(self) >= _MOST_KEPT:
-                self.clear()
-            self[found] = word
-        return word
+
+
+class _WordSums(_Kept[int]):
+    """What a table says of each word by itself."""
+
+    def __init__(self, entries: Sequence[int]) -> None:
+        self._entries = entries
+
+    def __missing__(self, plain: str) -> int:
+        return self.keep(plain, sum(map(self._entries.__getitem__, _word_places(plain))))
 
 
 NUMBER = "000"
@@ -96,78 +121,91 @@ def read(text: str) -> Reading:
     folded = fold(text)
     found = words(folded.text if folded.text.isascii() else anglicise(folded.text))
     if not found:
-        return Reading(folded, (), "", (), (), ())
-    known, letters, own, after, stems = zip(*map(_WORDS.__getitem__, found), strict=True)
-    return Reading(folded, known, "".join(letters), own, after, stems)
+        return Reading(folded, (), (), "", (), ())
+    known, plain, letters, own, after = zip(*map(_WORDS.__getitem__, found), strict=True)
+    return Reading(folded, known, plain, "".join(letters), own, after)
 
 
-def _word_slots(reading: Reading) -> tuple[Sequence[int], ...]:
-    """The places of each word, of its first letters, of it after the word before it, and after the one before
-    that.
-    """
+def _pair_slots(reading: Reading) -> tuple[list[int], list[int]]:
+    """The places of each word after the word before it, and after the one before that."""
     before = [place >> 3 for place in reading.own]
-    return (
-        reading.own,
-        reading.stems,
-        list(map(xor, [7, *before], reading.own)),
-        list(map(xor, [7, 7, *before], reading.after)),
-    )
+    return list(map(xor, [7, *before], reading.own)), list(map(xor, [7, 7, *before], reading.after))
 
 
 def number_slots() -> set[int]:
     """The places of a number, alone and beside another one: a row of them says nothing."""
-    one = _WORDS[NUMBER]
-    return {one.own, one.stem, one.own >> 3 ^ one.own, one.own >> 3 ^ one.after}
+    own, stem = _word_places(NUMBER)
+    return {own, stem, own >> 3 ^ own, own >> 3 ^ _WORDS[NUMBER].after}
 
 
-class _MeaningSlots(dict[int, tuple[int, int]]):
-    """The places of a meaning with the one before it, and with the two before it."""
-
-    def __missing__(self, key: int) -> tuple[int, int]:
-        far, c, b, a = key & 1, key >> 1 & 63, key >> 7 & 63, key >> 13
-        found = self[key] = (
-            (b * 64 + c) * 2654435761 + far * 40503 >> 7 & _MASK,
-            ((a * 64 + b) * 64 + c) * 2246822519 >> 9 & _MASK,
-        )
-        return found
-
-
-_MEANING_SLOTS = _MeaningSlots()  # At most two entries for every three meanings.
+def _path_places(path: int) -> tuple[int, int]:
+    """The places of a meaning with the one before it, and with the two before it. `_paths` says what a path
+    is.
+    """
+    far, c, b, a = path & 1, path >> 1 & 63, path >> 7 & 63, path >> 13
+    return (
+        (b * 64 + c) * 2654435761 + far * 40503 >> 7 & _MASK,
+        ((a * 64 + b) * 64 + c) * 2246822519 >> 9 & _MASK,
+    )
 
 
-def _meaning_slots(meanings: str) -> list[tuple[int, tuple[int, int]]]:
-    """(word, places of the table) of each meaning, with those before it that are near."""
-    found = []
+class _PathSums(dict[int, int]):
+    """What a table says of each path of meanings: at most one entry for every three meanings, near or far."""
+
+    def __init__(self, entries: Sequence[int]) -> None:
+        self._entries = entries
+
+    def __missing__(self, path: int) -> int:
+        total = self[path] = sum(map(self._entries.__getitem__, _path_places(path)))
+        return total
+
+
+def _paths(meanings: str) -> Iterator[tuple[int, int]]:
+    """(word, path) of each meaning: six bits for each of the two before it that are near, six for itself, and
+    one if the last of them is not next to it.
+    """
     last = -_REACH - 1
-    before = 0
+    path = 0
     codes = meanings.encode()
     for place in compress(range(len(codes)), map(_BLANK.__ne__, codes)):
         if place - last > _REACH:
-            before = 0
-        before = (before << 6 | codes[place] - 64) & 0x3FFFF
-        found.append((place, _MEANING_SLOTS[before << 1 | (place - last > 3)]))
+            path = 0
+        path = (path << 6 | codes[place] - 64) & 0x3FFFF
+        yield place, path << 1 | (place - last > 3)
         last = place
-    return found
 
 
 def slots(reading: Reading) -> list[list[int]]:
-    """For each word, the places of the table that are added up: those of the word and of its meaning with
-    those before.
+    """For each word, the places of the table that are added up: those of the word, of its first letters, of
+    it after the words before it, and of its meaning with those before.
     """
-    places = list(map(list, zip(*_word_slots(reading), strict=True)))
-    for place, pair in _meaning_slots(reading.meanings):
-        places[place] += pair
+    pairs, skips = _pair_slots(reading)
+    words = {plain: _word_places(plain) for plain in set(reading.plain)}
+    places = [
+        [*words[plain], pair, skip] for plain, pair, skip in zip(reading.plain, pairs, skips, strict=True)
+    ]
+    for place, path in _paths(reading.meanings):
+        places[place] += _path_places(path)
     return places
 
 
-def gains(reading: Reading, table: Sequence[int]) -> list[int]:
+class Table:
+    """The entries of a table, and the sums of them that come again and again: of a word, of meanings."""
+
+    def __init__(self, entries: Sequence[int]) -> None:
+        self.entries = entries
+        self.words = _WordSums(entries)
+        self.paths = _PathSums(entries)
+
+
+def gains(reading: Reading, table: Table) -> list[int]:
     """What each word adds: the sum of the table over its `slots`."""
     if len(reading.known) < 2:  # `itemgetter` gives a single item as it is.
-        return [sum(map(table.__getitem__, places)) for places in slots(reading)]
-    own, stems, pairs, skips = (itemgetter(*places)(table) for places in _word_slots(reading))
-    found = list(map(add, map(add, own, stems), map(add, pairs, skips)))
-    for place, (pair, triple) in _meaning_slots(reading.meanings):
-        found[place] += table[pair] + table[triple]
+        return [sum(map(table.entries.__getitem__, places)) for places in slots(reading)]
+    pairs, skips = (itemgetter(*places)(table.entries) for places in _pair_slots(reading))
+    found = list(map(add, itemgetter(*reading.plain)(table.words), map(add, pairs, skips)))
+    for place, path in _paths(reading.meanings):
+        found[place] += table.paths[path]
     return found
 
 
@@ -263,7 +301,7 @@ class Channel(NamedTuple):
     for the strongest stretch of a longer text, if the table says at least `loud` of it.
     """
 
-    table: Sequence[int]
+    table: Table
     unit: float
     whole: Layer
     stretch: Layer
@@ -289,7 +327,7 @@ class Judged(NamedTuple):
     seen: Seen
 
 
-def see(reading: Reading, table: Sequence[int], unit: float, beside: int = 0) -> Seen:
+def see(reading: Reading, table: Table, unit: float, beside: int = 0) -> Seen:
     sums = [0, *accumulate(gains(reading, table))]
     count = len(reading.known)
     total = sums[-1]
@@ -332,14 +370,14 @@ def strongest(reading: Reading, seen: Seen, loud: float) -> Reading | None:
     return Reading(
         folded,
         reading.known[cut],
+        reading.plain[cut],
         reading.meanings[cut],
         reading.own[cut],
         reading.after[cut],
-        reading.stems[cut],
     )
 
 
-def inputs(reading: Reading, table: Sequence[int], unit: float) -> list[list[float]]:
+def inputs(reading: Reading, table: Table, unit: float) -> list[list[float]]:
     """All that the layer sees, of the text and of its strongest stretch, a row each."""
     seen = see(reading, table, unit)
     found = [seen]

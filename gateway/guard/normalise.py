@@ -155,6 +155,7 @@ _BASE32 = re.compile(r"\b[A-Z2-7]{16,}={0,6}")
 _HEX = re.compile(r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[\s:,]{0,2}){8,}")
 _BINARY = re.compile(r"(?:[01]{8}[\s,]{0,2}){4,}")
 _DECIMAL = re.compile(r"(?:[1-9][0-9]{1,2}[\s,;]{1,2}){7,}[0-9]{2,3}\b")
+_ALIKE = bytes.maketrans(b"\x02", b"\x03")  # How long the codes of characters are.
 _PERCENT = re.compile(r"(?:[^\s%]{0,8}%[0-9A-Fa-f]{2}){4,}[^\s%]{0,40}")
 _ESCAPES = re.compile(
     r"(?:\\{1,4}u[0-9A-Fa-f]{4})+|(?:\\{1,4}x[0-9A-Fa-f]{2})+"
@@ -338,13 +339,17 @@ def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
         lengths = bytes(map(len, found))
     except ValueError:
         lengths = bytes(map(min, map(len, found), repeat(255)))
+    if text.count(".") + text.count("-") > len(text) // 3:
+        yield from _runs("morse", _MORSE, _morse, text)
     if not lengths:
         yield from _invisible(text)
         return
-    if max(lengths) >= 12:
+    longest = max(lengths)
+    if longest >= 12:
         runs = [run for run in text.split() if len(run) > 15]
         if any(_base64(match[0]) for run in runs for match in _BASE64.finditer(run)):
             yield from _runs("base64", _BASE64, _base64, text)
+    if longest > 15:
         long = [word for word in found if len(word) > 15]
         if any(not word.strip("abcdefghijklmnopqrstuvwxyz234567") for word in long):
             yield from _runs("base32", _BASE32, _base32, text)
@@ -361,8 +366,6 @@ def views(text: str, folded: Folded, found: Sequence[str]) -> Iterator[View]:
         yield from _escaped(text)
     if text.count("&#") >= 4 or text.count("&") >= 12:
         yield from _runs("entities", _ENTITY, html.unescape, text)
-    if text.count(".") + text.count("-") > len(text) // 3:
-        yield from _runs("morse", _MORSE, _morse, text)
     if not text.isascii():
         yield from _invisible(text)
     yield from _respelled(text, folded, found, lengths)
@@ -378,7 +381,7 @@ def _respelled(text: str, folded: Folded, found: Sequence[str], lengths: bytes) 
     mixed = [word for word in marked if word.isalnum() and not (word.isnumeric() or word[:-2].isalpha())]
     if mixed and any(_leet_word(word) in _COMMON for word in mixed):
         yield View("leet", 0, len(text), _TOKEN.sub(_leet_token, plain))
-    if marked and (b"\x02\x02\x02\x02" in lengths or b"\x03\x03\x03" in lengths):
+    if marked and b"\x03\x03\x03\x03\x03\x03" in lengths.translate(_ALIKE):
         yield from _runs("decimal", _DECIMAL, _decimal, text)
     common = len(_DIRECT & seen)
     rotated = len(_ROTATED & seen)

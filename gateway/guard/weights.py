@@ -12,7 +12,7 @@ from zlib import compress, decompressobj
 from zlib import error as ZlibError
 
 from gateway.errors import ConfigError
-from gateway.guard.model import CHANNELS, DENSE, INPUTS, SLOTS, Channel, Layer
+from gateway.guard.model import CHANNELS, DENSE, INPUTS, SLOTS, Channel, Layer, Table
 
 MAGIC = b"sluice-threats-3"
 
@@ -28,7 +28,7 @@ def encode(channels: Sequence[Channel]) -> bytes:
     for channel in channels:
         gaps, entries = bytearray(), array("b")
         last = -1
-        for place, entry in enumerate(channel.table):
+        for place, entry in enumerate(channel.table.entries):
             if entry:
                 far, near = divmod(place - last - 1, _FAR)
                 gaps += bytes([_FAR] * far + [near])
@@ -59,7 +59,7 @@ def decode(data: bytes) -> tuple[Channel, ...]:
                 at += _LAYER.size
                 low, high = numbers[INPUTS : INPUTS + DENSE], numbers[INPUTS + DENSE : -1]
                 layers.append(Layer(low, high, numbers[:INPUTS], numbers[-1]))
-            channels.append(Channel(table, unit, layers[0], layers[1], loud))
+            channels.append(Channel(Table(table), unit, layers[0], layers[1], loud))
     except (struct.error, ZlibError, IndexError):
         raise ConfigError("the threat weights are cut off") from None
     return tuple(channels)

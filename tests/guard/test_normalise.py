@@ -158,6 +158,11 @@ def test_an_encoding_is_read(name: str) -> None:
     assert any(letters in "".join(reading.lower().split()) for _, reading in found)
 
 
+def test_morse_is_read_where_nothing_else_stands() -> None:
+    ((kind, reading),) = readings(".. --. -. --- .-. . / .- .-.. .-.. / .-. ..- .-.. . ...")
+    assert (kind, reading.split()) == ("morse", ["ignore", "all", "rules"])
+
+
 @pytest.mark.parametrize(
     "text",
     [

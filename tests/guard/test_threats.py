@@ -199,8 +199,9 @@ def test_weights_are_small_and_survive_a_round_trip() -> None:
 )
 def test_what_a_word_adds_is_the_sum_of_its_slots(text: str) -> None:
     reading = model.read(text)
-    numbers = range(model.SLOTS)
-    assert model.gains(reading, numbers) == [sum(slots) for slots in model.slots(reading)]
+    assert model.gains(reading, model.Table(range(model.SLOTS))) == [
+        sum(slots) for slots in model.slots(reading)
+    ]
 
 
 # --- named cases -----------------------------------------------------------------------------------

@@ -96,13 +96,13 @@ def run_pieces(run: Run, pieces: list[str], scan: Scan | None = None) -> str:
     return out
 
 
-PASSAGES = [rows.passage(STAND_IN, Random(seed), 3) for seed in range(25)]
-
-
 def corpus() -> list[str]:
     """A text for each row, so that no row goes untested, and some of several."""
     single = [cue + core for entity in STAND_IN for cue, core in rows.matches(entity, wanted=1)]
-    return [*(text[:300] for text in single), *PASSAGES]
+    return [
+        *(text[:300] for text in single),
+        *(rows.passage(STAND_IN, Random(seed), 3) for seed in range(25)),
+    ]
 
 
 def labelled(text: str, spans: list[Span]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 import pytest
@@ -39,9 +40,9 @@ class Counting:
         return counting
 
     def _rule(self, rule: Rule) -> Rule:
-        own = Rule(rule.entity, rule.order)
-        own.warm()  # what is done once is not counted
-        match, extend = own.match, own.extend
+        rule.warm()  # what is done once is not counted
+        own = copy(rule)
+        match, extend = rule.match, rule.extend
 
         def matching(text: str, at: int) -> Any:
             found = match(text, at)

@@ -25,6 +25,10 @@ class Counted:
     """What was added while it was watched; this process's numbers are shared by all tests in it."""
 
     def __init__(self) -> None:
+        # What the last look of another test's gateway found stays there.
+        for each in (metrics.CONNECTIONS, metrics.IN_PROGRESS, metrics.STORE_AWAY):
+            each.set(0)
+        metrics.BREAKERS_OPEN.clear()
         self._before = read()
 
     def __call__(self, name: str, **labels: str) -> float:

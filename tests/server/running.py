@@ -180,8 +180,12 @@ async def connected(port: int, receive_buffer_bytes: int | None = None) -> Async
     raw.setblocking(False)
     if receive_buffer_bytes:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-    await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-    reader, writer = await asyncio.open_connection(sock=raw, limit=1 << 20)
+    try:
+        await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
+        reader, writer = await asyncio.open_connection(sock=raw, limit=1 << 20)
+    except BaseException:  # cancelled too
+        raw.close()
+        raise
     try:
         yield Connection(reader, writer)
     finally:

@@ -33,11 +33,11 @@ def matches(entity: Entity, wanted: int = 3, tries: int = 400) -> tuple[tuple[st
     return tuple(found)
 
 
-def candidates(entity: Entity, count: int) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=2048)
+def candidates(entity: Entity, count: int) -> tuple[tuple[str, str], ...]:
     """(cue, core) pairs that the patterns match, whatever the check says of them."""
     random = Random(named(entity))
-    for _ in range(count):
-        yield sample(entity.cue, random), sample(entity.core, random)
+    return tuple((sample(entity.cue, random), sample(entity.core, random)) for _ in range(count))
 
 
 def passage(table: Sequence[Entity], random: Random, length: int = 6) -> str:
@@ -62,7 +62,7 @@ def passage(table: Sequence[Entity], random: Random, length: int = 6) -> str:
 
 def hostile(entity: Entity) -> Iterator[str]:
     """Units that keep a row busy when they are repeated."""
-    for cue, core in (matches(entity, wanted=1) or tuple(candidates(entity, 1)))[:1]:
+    for cue, core in (matches(entity, wanted=1) or candidates(entity, 1))[:1]:
         for end in {1, 2, 3, len(core) // 2, len(core) - 1}:
             if core[:end]:
                 yield core[:end]

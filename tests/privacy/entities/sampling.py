@@ -16,8 +16,11 @@ ALPHABET = "".join(map(chr, range(32, 127))) + "\n\téÉß’–　１北ſK"
 _MORE = 6  # so many more than the fewest, mostly: the longest are drawn too, but not always
 
 
+_parsed = lru_cache(maxsize=4096)(parser.parse)
+
+
 def sample(pattern: str, random: Random) -> str:
-    return _sequence(parser.parse(pattern), random)
+    return _sequence(_parsed(pattern), random)
 
 
 def _sequence(items: Any, random: Random) -> str:
