@@ -28,14 +28,15 @@ _MANY_TOKENS = 4096
 class Sighted:
     """Rules that are looked for where a shape has one of the strings, soon (`offset`) behind their start."""
 
-    __slots__ = ("_anywhere", "_inside", "_not_behind", "offset", "probe", "shortest", "strings")
+    __slots__ = ("_anywhere", "_firsts", "_inside", "_not_behind", "offset", "probe", "shortest", "strings")
 
     def __init__(self, needles: Needles, probe: Probe) -> None:
         self.strings, self.offset = needles
         self.shortest = min(map(len, self.strings), default=0)
         self.probe = probe
         rules = probe.rules
-        begins = not any(rule.may(c) for rule in rules for c in _NO_BEGINNING)
+        self._firsts = "".join(c for c in _TOKEN if any(rule.may(c) for rule in rules))
+        begins = not set(self._firsts) & set(_NO_BEGINNING)
         self._inside = begins and all(images(rule.entity.core) <= _TOKEN for rule in rules)
         # Where no string tells, the rows that begin as tokens do may begin anywhere in one.
         in_token = min(begins_with(rule.entity.core, _TOKEN) for rule in rules)
@@ -76,7 +77,7 @@ class Sighted:
             yield low, first
 
     def _may_begin(self, token: str, at: int) -> bool:
-        if at and token[at - 1] in self._not_behind:
+        if token[at] not in self._firsts or (at and token[at - 1] in self._not_behind):
             return False
         return any(rule.may(token[at:]) for rule in self.probe.rules)
 
