@@ -12,8 +12,8 @@ from collections.abc import Callable
 from benchmarks.decisions import show
 from benchmarks.scan import of_four_kinds
 from gateway.privacy.redact import in_requests
-from gateway.privacy.rules import Tokens
 from gateway.privacy.shapes import shape
+from gateway.privacy.sighted import Tokens
 
 TEXT = of_four_kinds()["logs"][:200]
 _RULES = in_requests().acting

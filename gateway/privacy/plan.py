@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import lru_cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -37,12 +38,16 @@ Action = Literal["allow", "flag", "redact", "block"]
 
 
 class CueWord(NamedTuple):
-    """The rules that wait for a word (or for a letter of another script), and their gate."""
+    """The rules that wait for a word (or for a letter of another script), and their gate.
+
+    `behind` says more of the same word behind some others.
+    """
 
     gate: Search
     rules: ByShape
     reach: int  # how far behind a word's beginning a match may begin
     letters: int  # no match begins with a longer plain word; -1: or one may begin within it
+    behind: Mapping[str, CueWord] = MappingProxyType({})
 
 
 _NOTHING = re.compile("(?!)").match
@@ -230,7 +235,17 @@ def _cue_words(rules: list[Rule]) -> dict[str, CueWord]:
     for rule in rules:
         for word in rule.entity.words:
             by_word.setdefault(word, []).append(rule)
-    return {word: _cue_word(tuple(group)) for word, group in by_word.items()}
+    known = {word: _cue_word(tuple(group)) for word, group in by_word.items() if " " not in word}
+    behind: dict[str, dict[str, CueWord]] = {}
+    for pair, group in by_word.items():
+        before, blank, word = pair.partition(" ")
+        if blank:
+            alone = by_word.get(word, [])
+            both = tuple(sorted({*alone, *group}, key=attrgetter("order")))
+            behind.setdefault(word, {})[before] = _cue_word(both)
+    for word, others in behind.items():
+        known[word] = known.get(word, _cue_word(()))._replace(behind=others)
+    return known
 
 
 @lru_cache(maxsize=1024)

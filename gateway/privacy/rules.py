@@ -9,132 +9,20 @@ cue and without words, if it is a class of letters of other scripts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from string import ascii_letters
-from typing import Any
-
-import regex
 
 from gateway.privacy.entities import ENTITIES, LEFT_CONTEXT, Entity
-from gateway.privacy.rule import (
-    ASCII,
-    ONE_CLASS,
-    ByFirst,
-    Opening,
-    Rule,
-    Search,
-    first_characters,
-    skip_to,
-    spelling,
-)
-from gateway.privacy.shapes import NO_NEEDLES, Needles, long_runs, needles, runs
+from gateway.privacy.probe import Probe, probe_of
+from gateway.privacy.rule import Rule
+from gateway.privacy.shapes import NO_NEEDLES, Needles, long_runs, needles, runs, spelt_out
+from gateway.privacy.sighted import Sighted, Tokens
 
 # A cut word is read as a shorter one; it then stands farther from the place than any row allows.
 _LONGEST_WORD = 2 * LEFT_CONTEXT
 # Near a word, looking for more strings than that costs as much as the search.
 _MANY_NEEDLES = 6
-
-
-class Probe:
-    """Rules that are looked for with one search, compiled when it is first needed.
-
-    `search` finds the next place where one of them may match, `rules_at` says which, in order, and what the
-    first of them has found there, if that is known. No match is without a `sign` in it or its cue (None: not
-    worth asking). Rules that are `spelt` are looked for by their openings first, if `anchored` only where the
-    search begins.
-    """
-
-    def __init__(
-        self, rules: Sequence[Rule], sign: str = "", spelt: bool = False, anchored: bool = False
-    ) -> None:
-        self.rules = rules
-        self.reach = max(rule.longest for rule in rules) + 1
-        self.digit = all(rule.digit for rule in rules)
-        self.of_script = all(rule.of_script for rule in rules)
-        self._sign = sign
-        self._spelt = spelt
-        self._anchored = anchored
-
-    @cached_property
-    def sign(self) -> Search | None:
-        return _sign_search(self._sign) if self._sign else None
-
-    @cached_property
-    def search(self) -> Search:
-        return self._compiled[0]
-
-    @cached_property
-    def rules_at(self) -> Callable[[Any], tuple[Sequence[Rule], str | None]]:
-        return self._compiled[1]
-
-    @cached_property
-    def _compiled(self) -> tuple[Search, Callable[[Any], tuple[Sequence[Rule], str | None]]]:
-        rules = self.rules
-        first = "".join(dict.fromkeys(rule.first for rule in rules))
-        leads = {rule.lead for rule in rules}
-        # What all have in common is looked at once, and by a look-behind from behind the first character.
-        lead = leads.pop() if len(leads) == 1 else ""
-        heads = "|".join((rule.rest if lead or not rule.lead else rule.lead + rule.rest) for rule in rules)
-        openings: list[Opening] = []
-        opened = ""
-        if self._spelt:
-            openings = [opening for rule in rules for opening in rule.entity.openings]
-            first = first_characters(openings)
-            opened = f"(?={spelling(openings, cut=False)})"
-        begins = re.compile(f"[{first}](?<={lead}{opened}(?s:.))")
-        try:
-            whole = re.compile(f"[{first}](?<={lead}{opened}(?:{heads})(?s:.))")
-        except re.error:  # something that only `regex` knows
-            by_first = ByFirst(rules)
-            search = begins.match if self._anchored else begins.search
-            return search, lambda found: (by_first[found[0]], None)
-        search = whole.search
-        if self._anchored:
-            search = whole.match
-        elif self._spelt:
-            search = _opened_search(begins.search, whole.match, self.reach - max(map(len, openings)))
-        # The group that closed last tells the first rule that may match; those before it do not.
-        remaining: dict[int | None, Sequence[Rule]] = {}
-        group = 1
-        for index, rule in enumerate(rules):
-            remaining[group] = rules[index:]
-            group += re.compile(rule.rest).groups
-        return search, lambda found: (remaining[found.lastindex], found[found.lastindex])
-
-    def warm(self) -> None:
-        for part in ("sign", "search", "rules_at"):
-            getattr(self, part)
-        for rule in self.rules:
-            rule.warm()
-
-
-def _sign_search(sign: str) -> Search:
-    """`re` skips to a literal or to one class by itself, to anything else it must be led."""
-    starts = regex.compile(sign).fullmatch
-    first = "".join(re.escape(each) for each in ASCII if starts(each, partial=True))
-    if len(first) < 2 or any(map(starts, (" ", "\x80"))) or ONE_CLASS.match(sign) is None:
-        return re.compile(sign).search
-    return re.compile(skip_to(first, (f"(?={sign})",))).search
-
-
-def _opened_search(begins: Search, match: Search, rest: int) -> Search:
-    """Look for openings no farther than a match may begin; the end is that of the longest match."""
-
-    def search(text: str, start: int, end: int) -> Any:
-        while (opening := begins(text, start, end - rest)) is not None:
-            if (found := match(text, start := opening.start(), end)) is not None:
-                return found
-            start += 1
-        return None
-
-    return search
-
-
-@lru_cache(maxsize=4096)
-def _probe(rules: tuple[Rule, ...], sign: str = "", spelt: bool = False, anchored: bool = False) -> Probe:
-    """Sets of rules share what they have in common."""
-    return Probe(rules, sign, spelt, anchored)
 
 
 class Nearby:
@@ -150,67 +38,13 @@ class Nearby:
         self.strings, self.offset = needles_of_all(rule.needles for rule in probe.rules)
 
 
-class Sighted:
-    """Rules that are looked for where a shape has one of the strings, soon (`offset`) behind their start."""
-
-    __slots__ = ("offset", "probe", "shortest", "strings")
-
-    def __init__(self, needles: Needles, probe: Probe) -> None:
-        self.strings, self.offset = needles
-        self.shortest = min(map(len, self.strings), default=0)
-        self.probe = probe
-
-
-class Tokens(dict[str, tuple[tuple[Probe, int, int], ...]]):
-    """Which of some rules may match by a token of a shape, and from where to where in it they may begin.
-
-    A token is digits, capitals and what stands between them. It holds nothing of a text but its shape, and
-    the same few come again and again: they are kept.
-    """
-
-    find = re.compile(r"[0A(+.][0A ./()+-]{2,}").finditer
-
-    def __init__(self, members: Iterable[Sighted]) -> None:
-        super().__init__()
-        self.members = tuple(members)
-        self._by_length = sorted(self.members, key=lambda each: each.shortest)
-
-    def __missing__(self, token: str) -> tuple[tuple[Probe, int, int], ...]:
-        known: list[tuple[Probe, int, int]] = []
-        if "0" in token:
-            length = len(token)
-            for each in self._by_length:
-                if each.shortest > length:
-                    break
-                for string in each.strings:
-                    if string in token:
-                        first = min(at for string in each.strings if (at := token.find(string)) >= 0)
-                        last = max(map(token.rfind, each.strings))
-                        known.append((each.probe, first - each.offset, last + 1))
-                        break
-        if len(token) <= _LONGEST_TOKEN:
-            if len(self) >= _MANY_TOKENS:
-                self.clear()
-            self[token] = tuple(known)
-        return tuple(known)
-
-    @staticmethod
-    def take(sighted: Sighted) -> bool:
-        """Do all of its strings stand in tokens? Those have a digit."""
-        return all(_IN_TOKEN.fullmatch(string) for string in sighted.strings)
-
-
-_IN_TOKEN = re.compile(r"(?=[^0]*0)[0A(+.][0A ./()+-]{2,}")
-_LONGEST_TOKEN = 64
-_MANY_TOKENS = 4096
-
-
 class Rules(tuple[Rule, ...]):
     """Rules in the order in which they are tried, and how to look for them in a whole text.
 
-    `probes` run on all text; `by_token` and `by_shape` where the text's shape has what they need, `by_run`
-    and `by_long_run` where it has long runs of letters; `near` only near words: `by_word` says which, and
-    again for a text that holds no digit. `reach` is how far behind a match's beginning its digit may stand,
+    `probes` run on all text; `by_token` and `by_shape` where the text's shape has what they need, `by_signs`
+    where it is between runs of letters, `by_run` and `by_long_run` where there are long ones; `near` only
+    near words: `by_word` says which, and again for a text that holds no digit. Of a word that counts only
+    behind another `pairs` has both. `reach` is how far behind a match's beginning its digit may stand,
     `shape_reach` what its shape needs, `word_reach` how far a word of its may end.
     """
 
@@ -218,11 +52,13 @@ class Rules(tuple[Rule, ...]):
     probes_without_digit: tuple[Probe, ...]
     by_token: Tokens
     by_shape: tuple[tuple[str, tuple[Sighted, ...]], ...]
+    by_signs: tuple[Sighted, ...]
     by_run: tuple[Probe, ...]
     by_long_run: tuple[Probe, ...]
     near: tuple[Nearby, ...]
     by_word: dict[str, tuple[Nearby, ...]]
     by_word_without_digit: dict[str, tuple[Nearby, ...]]
+    pairs: dict[str, tuple[str, ...]]
     reach: int
     shape_reach: int
     word_reach: int
@@ -234,7 +70,7 @@ class Rules(tuple[Rule, ...]):
         by_shape = [each for _, members in self.by_shape for each in members]
         for probe in (*self.by_run, *self.by_long_run):
             probe.warm()
-        for sighted in (*self.by_token.members, *by_shape):
+        for sighted in (*self.by_token.members, *by_shape, *self.by_signs):
             sighted.probe.warm()
 
 
@@ -265,6 +101,7 @@ def combine(some: Iterable[Rule]) -> Rules:
     rules = Rules(some)
     always: dict[tuple[str, str, bool, bool], list[Rule]] = {}
     shaped: dict[tuple[Needles, bool], list[Rule]] = {}
+    by_signs: dict[tuple[Needles, bool], list[Rule]] = {}
     run: dict[tuple[str, bool], list[Rule]] = {}
     long_run: dict[tuple[str, bool], list[Rule]] = {}
     near: dict[tuple[frozenset[str], int, int, bool], list[Rule]] = {}
@@ -287,21 +124,28 @@ def combine(some: Iterable[Rule]) -> Rules:
                 run.setdefault((before, spelt), []).append(rule)
             elif rule.needles.weight < _TELLING and _holds(entity.core, long_runs, LONG_RUN):
                 long_run.setdefault((before, spelt), []).append(rule)
+            elif (signs := spelt_out(entity.sign, runs)).says >= _TELLING:
+                by_signs.setdefault((signs, spelt), []).append(rule)
             elif rule.needles.strings:
                 shaped.setdefault((rule.needles, spelt), []).append(rule)
             else:
                 always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
-    rules.probes = tuple(_probe(tuple(group), sign, spelt) for (_, sign, spelt, _), group in always.items())
+    rules.probes = tuple(probe_of(tuple(group), sign, spelt) for (_, sign, spelt, _), group in always.items())
     rules.probes_without_digit = tuple(probe for probe in rules.probes if not probe.digit)
-    sighted = [Sighted(known, _probe(tuple(group), spelt=spelt)) for (known, spelt), group in shaped.items()]
-    rules.by_token = Tokens(each for each in sighted if Tokens.take(each))
-    rules.by_shape = _grouped(each for each in sighted if not Tokens.take(each))
-    rules.by_run = tuple(_probe(tuple(group), spelt=spelt) for (_, spelt), group in run.items())
-    rules.by_long_run = tuple(_probe(tuple(group), spelt=spelt) for (_, spelt), group in long_run.items())
+    sighted = [
+        Sighted(known, probe_of(tuple(group), spelt=spelt)) for (known, spelt), group in shaped.items()
+    ]
+    rules.by_token = Tokens(each for each in sighted if each.in_tokens())
+    rules.by_shape = _grouped(each for each in sighted if not each.in_tokens())
+    rules.by_signs = tuple(
+        Sighted(known, probe_of(tuple(group), spelt=spelt)) for (known, spelt), group in by_signs.items()
+    )
+    rules.by_run = tuple(probe_of(tuple(group), spelt=spelt) for (_, spelt), group in run.items())
+    rules.by_long_run = tuple(probe_of(tuple(group), spelt=spelt) for (_, spelt), group in long_run.items())
     if opening:
         near[frozenset().union(*opening.values()), 0, 0, False] = list(opening)
     rules.near = tuple(
-        Nearby(_probe(tuple(group), spelt=high == 0, anchored=high == 0), low, high)
+        Nearby(probe_of(tuple(group), spelt=high == 0, anchored=high == 0), low, high)
         for (_, low, high, _), group in near.items()
     )
     places: dict[str, list[Nearby]] = {}
@@ -314,11 +158,18 @@ def combine(some: Iterable[Rule]) -> Rules:
         for word, known in places.items()
         if (without := tuple(nearby for nearby in known if not nearby.probe.digit))
     }
+    pairs: dict[str, list[str]] = {}
+    for word in places:
+        if " " in word:
+            pairs.setdefault(word.partition(" ")[2], []).append(word)
+    rules.pairs = {word: tuple(known) for word, known in pairs.items()}
     rules.reach = max((rule.longest for rule in rules if rule.digit), default=0) + 1
     rules.shape_reach = max(
         (
             *(each.offset + len(string) for each in sighted for string in each.strings),
             *(rule.needles.offset + len(string) for rule in rules for string in rule.needles.strings),
+            *(each.shortest for each in sighted),
+            *(rule.longest for group in by_signs.values() for rule in group),
             len(RUN),
         )
     )
@@ -338,7 +189,12 @@ def _grouped(sighted: Iterable[Sighted]) -> tuple[tuple[str, tuple[Sighted, ...]
     groups: dict[str, list[Sighted]] = {}
     for each in sighted:
         groups.setdefault(
-            next(part for part in ("0", "AA", "") if all(part in string for string in each.strings)), []
+            next(
+                part
+                for part in ("00000000", "0", "AAAAAAA", "AA", "")
+                if all(part in string for string in each.strings)
+            ),
+            [],
         ).append(each)
     return tuple((part, tuple(members)) for part, members in groups.items())
 

@@ -48,6 +48,8 @@ __all__ = [
 
 _ORDER = attrgetter("order")
 _FORGET_STRIDE = 256
+# So far before a word the one begins that makes a pair with it.
+_PAIR = 48
 
 
 class _Cue(NamedTuple):
@@ -125,7 +127,7 @@ class TextRun:
             if self._word in plan.cues:
                 self._end_word(len(text) - len(piece))
             self._word = word.lower()
-        elif plan.waiting:
+        elif plan.waiting and (self._word or not piece.isdigit() or not piece.isascii()):
             self._read_words(piece)
         if (
             self._open is None
@@ -341,7 +343,9 @@ class TextRun:
                 for word in word_places(folded):
                     known = cues.get(word[0])
                     if known is not None and word.end() < len(folded):
-                        self._note(start + word.end(), start + word.start() + known.reach, known)
+                        first = start + word.start()
+                        known = self._behind_another(known, first - self._base)
+                        self._note(start + word.end(), first + known.reach, known)
             if folded[-1] in ascii_lowercase:
                 self._word = words[-1][-LEFT_CONTEXT:]
         if not piece.isascii():
@@ -352,9 +356,15 @@ class TextRun:
 
     def _end_word(self, end: int) -> None:
         """A cue word has ended."""
-        known = self._plan.cues[self._word]
+        known = self._behind_another(self._plan.cues[self._word], end - len(self._word))
         end += self._base
         self._note(end, end - len(self._word) + known.reach, known)
+
+    def _behind_another(self, known: CueWord, at: int) -> CueWord:
+        """What a cue word says that begins at `at`, behind the word that stands there."""
+        if known.behind and (before := read_words(self._text[max(0, at - _PAIR) : at])[1]):
+            return known.behind.get(before[-1], known)
+        return known
 
     def _note(self, first: int, last: int, known: CueWord) -> None:
         """Rules that wait may match from `first` to `last`. Where they may already, it only lasts longer."""

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
-from gateway.privacy.rule import Rule
-from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Probe, Rules, read_words
+from gateway.privacy.probe import Probe
+from gateway.privacy.rule import ENDING, Rule
+from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Rules, read_words
 from gateway.privacy.shapes import long_runs, runs, shape
 
 STRETCH = 1024
 # So many searches are begun, or matches are found, in one step.
 _AT_ONCE = 8
+# In so few places it is matched: a search would go on as far as a match may reach.
+_FEW = 2
 _LETTERS = frozenset(ascii_lowercase)
 
 
@@ -80,6 +83,7 @@ class _Watch:
         stand many rules look at the same ones, and all but the first that matches need not be asked.
         """
         probe, windows = self.probe, self.windows
+        behind, led_behind = probe.behind, probe.led_behind
         self.rule = None
         while windows:
             low, high = windows[-1]
@@ -87,12 +91,23 @@ class _Watch:
                 low = start
             while low < high:
                 # A match that begins in the window, and the character after it, are not cut by this end.
-                found = self.found = probe.search(text, low, high + probe.reach)
-                if found is None or (at := found.start()) >= high:
+                end = high + probe.reach
+                if high - low > _FEW:
+                    found = probe.search(text, low - behind, end)
+                    if found is None:
+                        break
+                elif (found := probe.match(text, low - behind, end)) is None:
+                    low += 1
+                    continue
+                at = found.start() + behind
+                if at >= high:
                     break
+                low = at + 1
+                if led_behind is not None and not led_behind[text[at - ENDING if at > ENDING else 0 : at]]:
+                    continue
+                self.found = found
                 if probe.digit or self.check(text, at):
                     return int(at)
-                low = at + 1
             windows.pop()
         return -1
 
@@ -199,8 +214,12 @@ def _probes(text: str, rules: Rules, start: int, stop: int) -> Iterator[tuple[Pr
                         break
     if "0" in shapes:
         yield from _by_token(rules, shapes, start, stop)
+    between = runs(seen)
+    for each in rules.by_signs:
+        if _has_one_of(each.strings, between):
+            yield each.probe, [(start, stop)]
     if LONG_RUN in long_runs(seen):
-        for probe in (*rules.by_long_run, *rules.by_run) if RUN in runs(seen) else rules.by_long_run:
+        for probe in (*rules.by_long_run, *rules.by_run) if RUN in between else rules.by_long_run:
             yield probe, [(start, stop)]
     plain = text.isascii()
     has_digit = "0" in shapes or _A_DIGIT(text, start, stop + rules.reach) is not None
@@ -211,10 +230,24 @@ def _probes(text: str, rules: Rules, start: int, stop: int) -> Iterator[tuple[Pr
             yield probe, [(start, stop)]
     if by_word := rules.by_word if has_digit else rules.by_word_without_digit:
         folded, words = read_words(text[behind : stop + rules.word_reach])
-        if known := by_word.keys() & words:
-            near = [(word, by_word[word]) for word in known]
+        known = by_word.keys() & words
+        if behind_another := rules.pairs.keys() & words:
+            known |= by_word.keys() & _pairs_in(words, behind_another, rules.pairs, cut=behind > 0)
+        if known:
+            near = [(word.rpartition(" ")[2], by_word[word]) for word in known]
             for nearby, windows in _windows(near, folded, behind, start, stop, shapes).items():
                 yield nearby.probe, windows
+
+
+def _pairs_in(
+    words: list[str], seconds: Iterable[str], pairs: Mapping[str, tuple[str, ...]], cut: bool
+) -> Iterator[str]:
+    """The pairs of words that may stand there; what was before the first of the words is not known if cut."""
+    joined = " ".join(words)
+    for second in seconds:
+        for pair in pairs[second]:
+            if pair in joined or (cut and words[0] == second):
+                yield pair
 
 
 def _by_token(rules: Rules, shapes: str, start: int, stop: int) -> Iterable[tuple[Probe, list[Window]]]:
@@ -225,8 +258,9 @@ def _by_token(rules: Rules, shapes: str, start: int, stop: int) -> Iterable[tupl
         if known := by_token[token[0]]:
             at = start + token.start()
             for probe, low, high in known:
-                if at + low < stop:
-                    window = (max(start, at + low), min(stop, at + high))
+                low, high = low + at, high + at
+                if low < stop:
+                    window = (low if low > start else start, high if high < stop else stop)
                     if probe in found:
                         found[probe].append(window)
                     else:
@@ -241,55 +275,54 @@ def _windows(
 ) -> dict[Nearby, list[Window]]:
     """Where the matches can begin that are near one of these words; disjoint, the last one first."""
     found: dict[Nearby, list[Window]] = {}
-    refused: set[Nearby] = set()
     for word, every in near:
-        wanted = []
-        for nearby in every:
-            if nearby not in found:
-                if nearby in refused:
-                    continue
-                if strings := nearby.strings:
-                    for string in strings:
-                        if string in shapes:
-                            break
-                    else:
-                        refused.add(nearby)
-                        continue
-                found[nearby] = []
-            wanted.append(nearby)
-        if not wanted:
-            continue
-        for at in _places(word, folded):
+        places = list(_places(word, folded))
+        if len(places) > 1:
+            every = tuple(each for each in every if not each.strings or _has_one_of(each.strings, shapes))
+        for at in places:
             first = base + at
             behind = first + len(word)
-            for nearby in wanted:
+            for nearby in every:
                 # Behind a cue, the match begins where the word has ended at the earliest.
-                latest = nearby.latest
-                low = behind if latest < 0 else first - latest
+                low = behind if nearby.latest < 0 else first - nearby.latest
+                if low < start:
+                    low = start
                 high = first - nearby.earliest + 1
-                if low < stop and high > start:
-                    found[nearby].append((low if low > start else start, high if high < stop else stop))
-    for nearby, windows in found.items():
+                if high > stop:
+                    high = stop
+                if low < high and nearby.strings:
+                    low = _narrowed(low - start, high - start, nearby, shapes) + start
+                if low < high:
+                    if nearby in found:
+                        found[nearby].append((low, high))
+                    else:
+                        found[nearby] = [(low, high)]
+    for windows in found.values():
         if len(windows) > 1:
             windows[:] = _merged(windows)
-        if nearby.strings:
-            _narrow(windows, nearby.strings, nearby.offset, shapes, start)
     return found
 
 
-def _narrow(windows: list[Window], strings: tuple[str, ...], offset: int, shapes: str, start: int) -> None:
-    """Let the windows begin where one of the strings is soon to come."""
-    for index in range(len(windows) - 1, -1, -1):
-        low, high = windows[index]
-        first = sys.maxsize
-        for string in strings:
-            at = shapes.find(string, low - start, high - start + offset + len(string) - 1)
-            if 0 <= at < first:
+def _has_one_of(strings: tuple[str, ...], shapes: str) -> bool:
+    for string in strings:  # noqa: SIM110 - a generator takes three times as long
+        if string in shapes:
+            return True
+    return False
+
+
+def _narrowed(low: int, high: int, nearby: Nearby, shapes: str) -> int:
+    """Where a window is to begin: where one of the strings is soon to come, or at its end."""
+    first = high
+    end = high + nearby.offset
+    for string in nearby.strings:
+        at = shapes.find(string, low, end + len(string) - 1)
+        if at >= 0:
+            at -= nearby.offset
+            if at <= low:
+                return low
+            if at < first:
                 first = at
-        if first == sys.maxsize:
-            del windows[index]
-        elif first + start - offset > low:
-            windows[index] = (first + start - offset, high)
+    return first
 
 
 def _places(word: str, folded: str) -> Iterator[int]:

@@ -9,7 +9,7 @@ holds at least.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
@@ -77,6 +77,8 @@ _LONG_RUNS = bytes(ord("x") if chr(c) in "x_-=" else c for c in _RUNS)
 
 def shape(text: str) -> str:
     """The text's shape, a character for a character; beyond Latin-1 they are all alike."""
+    if text.isascii():
+        return text.encode().translate(_SHAPE).decode()
     return _mapped(text, _SHAPE)
 
 
@@ -113,10 +115,10 @@ def needles(pattern: str, of: Callable[[str], str] = shape) -> Needles:
 
 
 @lru_cache(maxsize=8192)
-def spelt_out(pattern: str) -> Needles:
+def spelt_out(pattern: str, of: Callable[[str], str] = shape) -> Needles:
     """The shapes of all that matches, if they are few."""
     parsed = _parsed(pattern)
-    every = parsed and _Reader(shape).all_of(parsed, bool(parsed.state.flags & re.IGNORECASE))
+    every = parsed and _Reader(of).all_of(parsed, bool(parsed.state.flags & re.IGNORECASE))
     return _as_needles(every, 0) if every else NO_NEEDLES
 
 
@@ -315,6 +317,50 @@ def _shaped_item(kind: Any, value: Any, any_case: bool) -> str:
     if kind in (sre.ASSERT, sre.ASSERT_NOT, sre.AT):
         return ""
     return "(?s:.)" if kind in (sre.NOT_LITERAL, sre.ANY) else "(?s:.*)"
+
+
+@lru_cache(maxsize=8192)
+def images(pattern: str) -> frozenset[str]:
+    """The characters that the shapes of all matches consist of, and "" where that cannot be told."""
+    parsed = _parsed(pattern)
+    if parsed is None:
+        return _NOTHING
+    return frozenset().union(*_images_of(parsed, bool(parsed.state.flags & re.IGNORECASE)))
+
+
+@lru_cache(maxsize=8192)
+def begins_with(pattern: str, alphabet: frozenset[str]) -> int:
+    """How many characters of an alphabet of shapes every match begins with; 0 if no digit is among them."""
+    width, digit = 0, False
+    parsed = _parsed(pattern)
+    for kind, value in parsed or ():
+        if (
+            not frozenset().union(*_images_of([(kind, value)], bool(parsed.state.flags & re.IGNORECASE)))
+            <= alphabet
+        ):
+            break
+        width += int(_parser.SubPattern(parsed.state, [(kind, value)]).getwidth()[0])
+        digit = digit or _is_digit(kind, value)
+    return width if digit else 0
+
+
+def _images_of(items: Any, any_case: bool) -> Iterator[Strings]:
+    for kind, value in items:
+        if kind is sre.LITERAL or kind is sre.IN:
+            members = {chr(value)} if kind is sre.LITERAL else _members(value)
+            if members is None:
+                yield _NOTHING
+            else:
+                yield frozenset(map(shape, _in_any_case(members) if any_case else members))
+        elif kind is sre.BRANCH:
+            for branch in value[1]:
+                yield from _images_of(branch, any_case)
+        elif kind is sre.SUBPATTERN:
+            yield from _images_of(value[3], _case_of(value, any_case))
+        elif kind in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+            yield from _images_of(value[2], any_case)
+        elif kind not in (sre.ASSERT, sre.ASSERT_NOT, sre.AT):
+            yield _NOTHING
 
 
 # --- digits -------------------------------------------------------------------------------------------------

@@ -60,6 +60,22 @@ def test_the_law_catches_a_word_that_is_missing() -> None:
     assert find(text, rules) != plainly(text, rules)
 
 
+def test_a_word_counts_behind_the_one_before_it() -> None:
+    rules = compile_rules(ENTITIES)
+    assert rules.pairs["number"]
+    for text in ("my number: 6710250154", "JP my number 123456789018, id_number=8001015009087", "number 1"):
+        for start in range(len(text)):
+            assert find(text, rules, start) == plainly(text, rules, start)
+
+
+def test_the_law_catches_a_pair_of_words_that_is_missing() -> None:
+    rules = combine(compile_rules(ENTITIES))
+    text = "medical record: A12345678"
+    assert find(text, rules) == plainly(text, rules) != []
+    rules.pairs = {}
+    assert find(text, rules) != plainly(text, rules)
+
+
 @pytest.mark.parametrize("stretch", [1, 3, 17, 100])
 @pytest.mark.parametrize("name", TABLES)
 def test_any_stretch_finds_the_same(name: str, stretch: int, monkeypatch: pytest.MonkeyPatch) -> None:

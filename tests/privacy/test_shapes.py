@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from gateway.privacy.shapes import (
     Needles,
+    begins_with,
     has_digit,
+    images,
     long_runs,
     needles,
     runs,
@@ -28,6 +30,33 @@ from tests.privacy.entities.sampling import sample
 )
 def test_a_pattern_that_needs_a_digit(pattern: str) -> None:
     assert has_digit(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [("[0-9]{2}-A", "0-A"), ("(?:[xX]|7)?", "0Aa"), ("(?i:x)", "Aa"), ("(?=a)é*", "a"), ("(?!b)", "")],
+)
+def test_what_shapes_consist_of(pattern: str, found: str) -> None:
+    assert images(pattern) == set(found)
+
+
+@pytest.mark.parametrize("pattern", [r"\d", "[^a]", "."])
+def test_what_shapes_consist_of_cannot_be_told(pattern: str) -> None:
+    assert "" in images(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "width"),
+    [
+        (r"\+ ?[1-9](?:-?[0-9]){5,9}x?", 7),
+        ("[0-9]{3}a", 3),
+        ("a[0-9]", 0),
+        ("[+-]{4}a[0-9]", 0),
+        (r"\d{4}", 0),
+    ],
+)
+def test_how_much_of_a_match_begins_in_an_alphabet(pattern: str, width: int) -> None:
+    assert begins_with(pattern, frozenset("0+- ")) == width
 
 
 @pytest.mark.parametrize(

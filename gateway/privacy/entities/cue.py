@@ -36,14 +36,15 @@ _COMMON = frozenset(
 
 
 def words(keywords: Iterable[str]) -> frozenset[str]:
-    """Of every text with one of the keywords, a word that it holds (a run of ASCII letters)."""
-    return frozenset(
-        max(runs, key=lambda run: (run not in _COMMON, len(run)))
-        for keyword in _spellings(keywords)
-        for form in (keyword, keyword.replace(" ", ""))
-        for suffix in _SUFFIXES
-        if (runs := _RUN.findall(form + suffix))
-    )
+    """Of every text with one of the keywords, a word that it holds, with the one before it in the keyword."""
+    found = set()
+    for keyword in _spellings(keywords):
+        for form in (keyword, keyword.replace(" ", "")):
+            for suffix in _SUFFIXES:
+                if runs := _RUN.findall(form + suffix):
+                    at = max(range(len(runs)), key=lambda each: (runs[each] not in _COMMON, len(runs[each])))
+                    found.add(" ".join(runs[max(0, at - 1) : at + 1]))
+    return frozenset(found)
 
 
 def cue(keywords: Iterable[str], near: bool) -> str:

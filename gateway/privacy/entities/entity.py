@@ -11,8 +11,9 @@ from them, so a character that begins nothing costs nothing. `until` marks a sec
 away: it is redacted from its opening to that pattern, or to the end. `keep` counts the characters at the
 beginning of a match that stay. `sign` is a quick pattern that is found in every text with a match; without
 one, it is the openings. `words` are an even quicker sign: lower-case words (runs of ASCII letters) of
-which every text with a match holds at least one, in the match or in its cue. `within` is how far before a
-match that word may begin, of a row with a cue. `prepare` loads what the check needs, so that no text has to
+which every text with a match holds at least one, in the match or in its cue; `id number` is the word
+`number` where the word before it is `id`. `within` is how far before a match that word may begin, of a row
+with a cue. `prepare` loads what the check needs, so that no text has to
 wait for it. `digit` says that every match holds an ASCII digit.
 """
 

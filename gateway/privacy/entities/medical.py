@@ -57,7 +57,7 @@ def dea(value: str) -> bool:
 
 def record_number(candidate: str) -> int:
     """Hospitals number as they like: at least five digits, and not a date."""
-    figures = sum(c.isdigit() for c in candidate)
+    figures = sum(map(str.isdigit, candidate))
     return len(candidate) if figures >= 5 and not _DATE.fullmatch(candidate) else 0
 
 

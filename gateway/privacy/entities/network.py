@@ -18,6 +18,8 @@ def ipv4(candidate: str) -> int:
 
     Five numbers and more are an object identifier or a version, short ones with a revision a package.
     """
+    if _IPV4.fullmatch(candidate) is not None:
+        return 0 if candidate[:2] == "0." and candidate != "0.0.0.0" else len(candidate)
     address, _, revision = candidate.partition("-")
     address, _, prefix = address.partition("/")
     if _IPV4.fullmatch(address) is None or (address[:2] == "0." and address != "0.0.0.0"):
@@ -87,7 +89,7 @@ NETWORK: tuple[Entity, ...] = (
         openings=(("[0-9A-Fa-f]", "[0-9A-Fa-f]", "[:-]", "[0-9A-Fa-f]"),),
         validate=mac,
         veto=r"[0-9A-Fa-f]{2}[:-]",
-        sign=rf"[:-]{_HEX_PAIR}[:-]{_HEX_PAIR}[:-]",
+        sign=rf":{_HEX_PAIR}:{_HEX_PAIR}:|-{_HEX_PAIR}-{_HEX_PAIR}-",
         aliases=("MAC",),
     ),
     Entity(

@@ -159,8 +159,7 @@ def person(candidate: str) -> int:
     """A name that its own words give away."""
     # Most capitalised words of a text end in these lines.
     if candidate.isalpha():
-        marks = marks_of(candidate)
-        return len(candidate) if marks & _STANDS_ALONE and not candidate.isupper() else 0
+        return 0 if candidate.isupper() or not marks_of(candidate) & _STANDS_ALONE else len(candidate)
     text = candidate.partition(" ")[0]
     marks = MARKS.get(text.lower(), 0)
     if marks & _ORDINARY and not marks & _NAME and len(text) > 1:

@@ -79,20 +79,22 @@ def _digit(entity: Entity) -> str | None:
 def _words(entity: Entity) -> str | None:
     if not entity.words:
         return None
-    if any(not re.fullmatch("[a-z]+", word) for word in entity.words):
-        return "a word is no run of lower-case ASCII letters"
+    if any(not re.fullmatch("[a-z]+(?: [a-z]+)?", word) for word in entity.words):
+        return "a word is no run of lower-case ASCII letters, nor two"
+    if any(len(word.partition(" ")[0]) > 32 for word in entity.words if " " in word):
+        return "the first of two words is too long to be seen before the second"
     rule = Rule(entity, 0)
     for cue, core in rows.candidates(entity, SAMPLES):
         for before in ("", "x", " ", "é"):
             text, at = before + cue + core, len(before + cue)
             if not (rule.match(text, at) and rule.fits(text, at)):
                 continue
-            seen = [
-                found
-                for found in word_places(fold(text))
-                if not entity.cue or (found.end() <= at and at - found.start() <= entity.within)
-            ]
-            if entity.words.isdisjoint(found[0] for found in seen):
+            places = list(word_places(fold(text)))
+            seen: set[str] = set()
+            for index, found in enumerate(places):
+                if not entity.cue or (found.end() <= at and at - found.start() <= entity.within):
+                    seen |= {found[0], " ".join(each[0] for each in places[max(0, index - 1) : index + 1])}
+            if entity.words.isdisjoint(seen):
                 return f"{'a cue' if entity.cue else 'a match'} is without its words after {before!r}"
     return None
 
