@@ -64,9 +64,10 @@ class Sighted:
             if not found:
                 return
             first, last = min(found) - self.offset, max(map(token.rfind, self.strings)) + 1
-            if not self._inside:
-                yield first, last
-                return
+        # Of a long token, which comes once, to look at every place costs more than to search it all.
+        if not (self._inside or self._anywhere) or len(token) > _LONGEST_TOKEN:
+            yield first, last
+            return
         low = first = max(first, 0)
         for low in range(first, last):
             if low < first or not self._may_begin(token, low):

@@ -173,3 +173,9 @@ def test_folding_keeps_every_place(text: str) -> None:
     folded = fold(text)
     assert len(folded) == len(text)
     assert all(new == old.lower() for new, old in zip(folded, text, strict=True) if old.isascii())
+
+
+def test_a_long_token_is_searched_and_not_looked_at_place_by_place() -> None:
+    """Digits without an end are one token, which no other is like: all there is to remember is in vain."""
+    for sighted in compile_rules(ENTITIES).by_token.members:
+        assert len([*sighted.places("0000 " * 200)]) <= 1
