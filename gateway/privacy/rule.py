@@ -113,9 +113,9 @@ class Rule:
     @cached_property
     def last(self) -> str:
         """A class, without its brackets, of the characters that may stand before a match, if it has a cue."""
-        ends = ByEnding(self.entity.cue)
-        last = "".join(c for c in ASCII if ends[c] and not re.match(self.entity.before or "(?!)", c))
-        return "".join(map(re.escape, last)) + _BEYOND_ASCII
+        ends = re.compile(f"[{_last_characters(self.entity.cue)}]").match
+        never = re.compile(self.entity.before or "(?!)").match
+        return "".join(re.escape(c) for c in ASCII if ends(c) and not never(c)) + _BEYOND_ASCII
 
     @cached_property
     def lead(self) -> str:

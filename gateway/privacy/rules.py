@@ -135,8 +135,8 @@ def combine(some: Iterable[Rule]) -> Rules:
     sighted = [
         Sighted(known, probe_of(tuple(group), spelt=spelt)) for (known, spelt), group in shaped.items()
     ]
-    rules.by_token = Tokens(each for each in sighted if each.in_tokens())
-    rules.by_shape = _grouped(each for each in sighted if not each.in_tokens())
+    rules.by_token = Tokens(each for each in sighted if each.in_tokens)
+    rules.by_shape = _grouped(each for each in sighted if not each.in_tokens)
     rules.by_signs = tuple(
         Sighted(known, probe_of(tuple(group), spelt=spelt)) for (known, spelt), group in by_signs.items()
     )

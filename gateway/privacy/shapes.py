@@ -323,9 +323,7 @@ def _shaped_item(kind: Any, value: Any, any_case: bool) -> str:
 def images(pattern: str) -> frozenset[str]:
     """The characters that the shapes of all matches consist of, and "" where that cannot be told."""
     parsed = _parsed(pattern)
-    if parsed is None:
-        return _NOTHING
-    return frozenset().union(*_images_of(parsed, bool(parsed.state.flags & re.IGNORECASE)))
+    return _NOTHING if parsed is None else _images(parsed)
 
 
 @lru_cache(maxsize=8192)
@@ -334,14 +332,16 @@ def begins_with(pattern: str, alphabet: frozenset[str]) -> int:
     width, digit = 0, False
     parsed = _parsed(pattern)
     for kind, value in parsed or ():
-        if (
-            not frozenset().union(*_images_of([(kind, value)], bool(parsed.state.flags & re.IGNORECASE)))
-            <= alphabet
-        ):
+        some = _parser.SubPattern(parsed.state, [(kind, value)])
+        if not _images(some) <= alphabet:
             break
-        width += int(_parser.SubPattern(parsed.state, [(kind, value)]).getwidth()[0])
+        width += int(some.getwidth()[0])
         digit = digit or _is_digit(kind, value)
     return width if digit else 0
+
+
+def _images(parsed: Any) -> frozenset[str]:
+    return frozenset().union(*_images_of(parsed, bool(parsed.state.flags & re.IGNORECASE)))
 
 
 def _images_of(items: Any, any_case: bool) -> Iterator[Strings]:

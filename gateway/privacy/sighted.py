@@ -14,9 +14,10 @@ from string import digits
 from gateway.privacy.probe import Probe
 from gateway.privacy.shapes import Needles, begins_with, images
 
-_IN_TOKEN = re.compile(r"(?=[^0]*0)[0A(+.][0A ./()+-]{3,}")
 _TOKEN = frozenset("0A ./()+-")
 _SHORTEST_TOKEN = 4
+_A_TOKEN = r"[0A(+.][0A ./()+-]{3,}"
+_WITH_DIGIT = re.compile(f"(?=[^0]*0){_A_TOKEN}").fullmatch
 # Of what stands in tokens, what is known by its shape: all digits, or a character.
 _CHARACTERS = {"0": digits} | {c: c for c in "./()+"}
 # What stands in tokens, but does not begin one.
@@ -26,9 +27,22 @@ _MANY_TOKENS = 4096
 
 
 class Sighted:
-    """Rules that are looked for where a shape has one of the strings, soon (`offset`) behind their start."""
+    """Rules that are looked for where a shape has one of the strings, soon (`offset`) behind their start.
 
-    __slots__ = ("_anywhere", "_firsts", "_inside", "_not_behind", "offset", "probe", "shortest", "strings")
+    `in_tokens` if every match begins in a token, with what is looked for; those have a digit.
+    """
+
+    __slots__ = (
+        "_anywhere",
+        "_firsts",
+        "_inside",
+        "_not_behind",
+        "in_tokens",
+        "offset",
+        "probe",
+        "shortest",
+        "strings",
+    )
 
     def __init__(self, needles: Needles, probe: Probe) -> None:
         self.strings, self.offset = needles
@@ -39,21 +53,17 @@ class Sighted:
         begins = not set(self._firsts) & set(_NO_BEGINNING)
         self._inside = begins and all(images(rule.entity.core) <= _TOKEN for rule in rules)
         # Where no string tells, the rows that begin as tokens do may begin anywhere in one.
-        in_token = min(begins_with(rule.entity.core, _TOKEN) for rule in rules)
-        self._anywhere = (
-            begins and in_token >= _SHORTEST_TOKEN and not all(map(_IN_TOKEN.fullmatch, self.strings))
-        )
+        width = min(begins_with(rule.entity.core, _TOKEN) for rule in rules)
+        told = all(map(_WITH_DIGIT, self.strings))
+        self._anywhere = begins and width >= _SHORTEST_TOKEN and not told
+        self.in_tokens = self._anywhere or told
         if self._anywhere:
-            self.shortest = in_token
+            self.shortest = width
         self._not_behind = "".join(
             c
             for c, of in _CHARACTERS.items()
             if all(len(re.findall(r.entity.before or "(?!)", of)) == len(of) for r in rules)
         )
-
-    def in_tokens(self) -> bool:
-        """Does every match begin in a token, with what is looked for? Those have a digit."""
-        return self._anywhere or all(map(_IN_TOKEN.fullmatch, self.strings))
 
     def places(self, token: str) -> Iterator[tuple[int, int]]:
         """From where to where in a token the rules' matches may begin, or before it."""
@@ -90,7 +100,7 @@ class Tokens(dict[str, tuple[tuple[Probe, int, int], ...]]):
     the same few come again and again: they are kept.
     """
 
-    find = re.compile(r"[0A(+.][0A ./()+-]{3,}").finditer
+    find = re.compile(_A_TOKEN).finditer
 
     def __init__(self, members: Iterable[Sighted]) -> None:
         super().__init__()

@@ -124,8 +124,9 @@ def protection(policy: Policy, scanned: dict[bytes, Kept] | None = None) -> Prot
     # Else the first text that needs a pattern would compile it, and all streams wait.
     for rules in (request.acting, request.flagged, answer.both):
         rules.warm()
-    answer_scan(Vault(), answer).plan.warm()
+    scan = answer_scan(Vault(), answer)
+    scan.plan.warm()
     redact_request({}, lambda *_: "text", Vault(), policy=request)
-    restore_body({"text": "text"}, lambda *_: "text", answer_scan(Vault(), answer))
+    restore_body({"text": "text"}, lambda *_: "text", scan)
     remembered = Remembered(request, secrets.token_bytes(32), {} if scanned is None else scanned)
     return Protection(policy, request, answer, Limits(policy.threats, policy.tools, monitor), remembered)

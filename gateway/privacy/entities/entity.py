@@ -13,8 +13,8 @@ beginning of a match that stay. `sign` is a quick pattern that is found in every
 one, it is the openings. `words` are an even quicker sign: lower-case words (runs of ASCII letters) of
 which every text with a match holds at least one, in the match or in its cue; `id number` is the word
 `number` where the word before it is `id`. `within` is how far before a match that word may begin, of a row
-with a cue. `prepare` loads what the check needs, so that no text has to
-wait for it. `digit` says that every match holds an ASCII digit.
+with a cue. `prepare` loads what the check needs, so that no text has to wait for it. `digit` says that every
+match holds an ASCII digit.
 """
 
 from __future__ import annotations
