@@ -138,15 +138,16 @@ class Vault:
         made = self._stand_ins.hide(entity, value) if self._stand_ins is not None and stand_in else None
         if made is not None:
             return made
-        name = self._given.get((entity.label, value))
-        if name is None:
-            label = entity.label
-            if f"]{label}_]" not in self._labels:
+        label = entity.label
+        placeholder = self._given.get((label, value))
+        if placeholder is None:
+            if label not in self._next:
+                self._next[label] = 1
                 self._labels += f"{label}_]"
             name = self._keyed(label, value) if self._stable_key is not None else self._numbered(label)
-            self._given[label, value] = name
             self._values[name] = value
-        return f"[{name}]"
+            placeholder = self._given[label, value] = f"[{name}]"
+        return placeholder
 
     def seal(self) -> None:
         """The request is made safe: what only hiding takes, its own words among that, is let go of.
@@ -216,12 +217,12 @@ class Vault:
         return begun(said, at) is not None
 
     def _numbered(self, label: str) -> str:
-        number = self._next.get(label, 0) + 1
-        while f"{label}_{number}" in self._reserved:
+        number = self._next[label]
+        while (name := f"{label}_{number}") in self._reserved:
             number += 1
-        self._next[label] = number
+        self._next[label] = number + 1
         # Every vault has its EMAIL_1, and keeps it as long as its answer takes (64 bytes).
-        return intern(f"{label}_{number}")
+        return intern(name)
 
     def _keyed(self, label: str, value: str) -> str:
         """30 bits of HMAC-SHA-256; the next 30 should another value of the request have them already."""
