@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, compress
-from operator import xor
+from operator import sub, xor
 from string import ascii_letters, ascii_uppercase, digits
 from typing import NamedTuple, TypeVar
 from zlib import crc32
@@ -362,7 +362,7 @@ def see(reading: Reading, table: Table, unit: float, beside: int = 0) -> Seen:
     total = sums[-1]
     best, starts = [], []
     for width in WINDOWS:
-        gained = [to - of for to, of in zip(sums[width:], sums, strict=False)] if count > width else [total]
+        gained = list(map(sub, sums[width:], sums)) if count > width else [total]
         best.append(max(gained))
         starts.append(gained.index(best[-1]))
     # Of a page of words only those around the strongest: a path through the others would be met by chance.
