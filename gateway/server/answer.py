@@ -19,7 +19,7 @@ from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderG
 from gateway.guard.judgements import decision, message, told
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
-from gateway.server import headers, metrics, telemetry
+from gateway.server import headers, metrics, tally, telemetry
 from gateway.server.attempts import Attempts
 from gateway.server.call import CALL, Call, Exchange, Gateway
 from gateway.server.capacity import PLACE
@@ -227,7 +227,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         }
     )
     exchanges: list[Exchange] = []
-    metrics.STREAMS.inc()
+    tally.add(metrics.STREAMS)
     try:
         exchange = await _opened(request, response, answering, relay, exchanges)
         if exchange is not None:
@@ -249,7 +249,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         await response.write_eof()
         return response
     finally:
-        metrics.STREAMS.dec()
+        tally.add(metrics.STREAMS, by=-1)
         relay.close()
         for each in exchanges:
             each.close()
