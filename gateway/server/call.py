@@ -180,7 +180,8 @@ class Call:
 
     @phase.setter
     def phase(self, name: str) -> None:
-        self.begin(name, perf_counter())
+        self.phase_names.append(name)
+        self.phases_began_at.append(perf_counter())
 
     def begin(self, phase: str, at: float) -> None:
         self.phase_names.append(phase)
