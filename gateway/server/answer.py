@@ -342,7 +342,8 @@ async def _open(
 ) -> Exchange:
     """Connect, and wait until this candidate has really begun to answer."""
     answering.asked = outgoing.dialect
-    relay.begin(_stream(answering))
+    if exchanges or answering.asked is not answering.client:
+        relay.begin(_stream(answering))  # else the one it has has heard nothing yet, and of that dialect
     relay.stream.opened = answering.attempts.committed
     exchange = await outgoing.send(answering.gateway)
     exchanges.append(exchange)
