@@ -190,6 +190,11 @@ class _Connection(web.RequestHandler):
             max_msg_queue_size=self._max_msg_queue_size,
         )
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Only if it was paused: aiohttp parses nothing once more at the end of each body."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def wait_no_more(self) -> None:
         """Until there is a request to wait for again: then aiohttp sets the timer anew."""
         if self._keepalive_handle is not None:

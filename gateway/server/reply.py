@@ -1,9 +1,9 @@
 """The answer to a chat request as aiohttp sends it, its head made in one piece.
 
 In: what is known of the call. Out: the headers that every answer of the gateway has, and `Reply`, a 200 with
-them. aiohttp makes a head from a dictionary that everybody may still change, in a dozen calls; with the signal
-by which others add to it that was a tenth of what a request cost beside judging its texts. Where an answer has
-more to say (CORS) or less to go by (HTTP/1.0), aiohttp does it.
+them. aiohttp makes a head from a dictionary that everybody may still change, in a dozen calls; with the
+signal by which others add to it that was a tenth of what a request cost beside judging its texts. Where an
+answer has more to say (CORS) or less to go by (HTTP/1.0), aiohttp does it.
 """
 
 from __future__ import annotations

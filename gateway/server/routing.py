@@ -18,7 +18,6 @@ from gateway.config.routes import SAME, split
 from gateway.errors import PermissionDenied
 from gateway.providers import catalog
 
-
 _MOST_KNOWN = 1024
 _LONGEST_KNOWN = 200
 
@@ -62,7 +61,7 @@ def chain(config: Config, caller: Caller, model: str, named: str | None = None) 
 
 
 class Chains:
-    """The chains of a configuration, remembered: of the models that are asked for most are asked for again."""
+    """The chains of a configuration, remembered: most models that are asked for are asked for again."""
 
     def __init__(self, config: Config) -> None:
         self._config = config

@@ -1,9 +1,9 @@
 """What requests add to the metrics, in plain dicts until it is written down.
 
-In: a metric, its labels, an amount. Out, by `write`: the same, added to Prometheus' own values. In a process of
-several, each of those is a lock, a system call and a piece of a mapped file; a request has a dozen, which came
-to 8 % of what it cost beside judging its texts, and here to 1 %. What a process had not written when it was
-killed is not counted. All of this belongs to one thread, the event loop's.
+In: a metric, its labels, an amount. Out, by `write`: the same, added to Prometheus' own values. In a process
+of several, each of those is a lock, a system call and a piece of a mapped file; a request has a dozen, which
+came to 8 % of what it cost beside judging its texts, and here to 1 %. What a process had not written when it
+was killed is not counted. All of this belongs to one thread, the event loop's.
 """
 
 from __future__ import annotations

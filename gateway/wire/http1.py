@@ -41,11 +41,10 @@ def encode_request(method: str, target: str, headers: Sequence[tuple[str, str]],
     """The bytes of a request; its length is added. Whatever could start another line is refused."""
     if not _TOKEN(method) or not _TARGET(target):
         raise InvalidRequest("the request line to the provider would not be valid HTTP")
-    lines = [f"{method} {target} HTTP/1.1"]
-    for name, value in headers:
+    for name, _ in headers:
         if (fault := _fault_of(name)) is not None:
             raise InvalidRequest(fault)
-        lines.append(f"{name}: {value}")
+    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers]]
     if body or method not in _TAKES_NO_BODY:
         lines.append(f"Content-Length: {len(body)}")
     lines.append("\r\n")
