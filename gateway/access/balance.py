@@ -41,6 +41,8 @@ class Balance(Generic[T]):
         By weight, every run of requests as long as the sum of (whole) weights asks each target as often as
         its weight says, evenly mixed (the smooth weighted round-robin of nginx).
         """
+        if len(weights) == 1:
+            return [*weights]
         awake = {each: weight for each, weight in weights.items() if self._of(each).rests_until <= now}
         asleep = sorted(weights.keys() - awake.keys(), key=lambda each: self._of(each).rests_until)
         if by == "weighted":

@@ -69,6 +69,8 @@ def url_for(row: Row, place: Place, dialect: str, model: str, stream: bool) -> s
     """Raises NotFound for a dialect that has no URL there, ConfigError for a place that makes none."""
     base = place.base_url.rstrip("/")
     match row.site, dialect:
+        case "openai", "openai_chat":  # most of all: the cases are looked at in turn
+            return base + _PATHS[dialect]
         case "bedrock", "bedrock":
             return aws.converse_url(base, model, stream)
         case "bedrock", "anthropic_on_bedrock":

@@ -51,6 +51,8 @@ class Proxies(Struct, frozen=True):
         )
 
     def for_url(self, url: str) -> str | None:
+        if self.http is None and self.https is None:
+            return None
         parts = urlsplit(url)
         proxy = self.https if parts.scheme == "https" else self.http
         if proxy is None:

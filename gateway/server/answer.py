@@ -19,7 +19,7 @@ from gateway.errors import InternalError, Overloaded, PolicyViolation, ProviderG
 from gateway.guard.judgements import decision, message, told
 from gateway.privacy.redact import restore_body
 from gateway.privacy.scanner import Scan
-from gateway.server import headers, metrics, telemetry
+from gateway.server import headers, metrics, tally, telemetry
 from gateway.server.attempts import Attempts
 from gateway.server.call import CALL, Call, Exchange, Gateway
 from gateway.server.capacity import PLACE
@@ -29,6 +29,7 @@ from gateway.server.lookup import Lookup
 from gateway.server.outgoing import Outgoing
 from gateway.server.reading import AnswerReader, read_to_end, restore_whole
 from gateway.server.relay import AttendedRelay, Relay
+from gateway.server.reply import Reply
 from gateway.stream import ResponseStream, listened, whole
 from gateway.wire.jsontext import encode, load
 
@@ -72,7 +73,7 @@ class Answering(Struct):
 # --- an answer in one piece -------------------------------------------------------------------------------
 
 
-async def respond(answering: Answering) -> web.Response:
+async def respond(answering: Answering) -> Reply:
     """Wait for the whole answer, and give it to the client."""
     call, scan, lookup = answering.call, answering.scan, answering.lookup
     if lookup.found is not None:
@@ -99,7 +100,7 @@ async def respond(answering: Answering) -> web.Response:
     lookup.keep(call, answering.provider, answer.raw, answer.headers)
     encoded = encode(body)
     call.said = len(encoded)
-    return web.Response(body=encoded, content_type="application/json")
+    return Reply([("Content-Type", "application/json")], encoded)
 
 
 class _Whole(NamedTuple):
@@ -219,15 +220,15 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
     is_attended = reader is not None or (checks is not None and checks.hold != "nothing")
     attended = AttendedRelay(_stream(answering), loop, reader, checks) if is_attended else None
     relay = attended or Relay(_stream(answering), loop)
-    response = web.StreamResponse(
-        headers={
-            "content-type": _stream_type(answering),
-            "cache-control": "no-cache",
-            "x-accel-buffering": "no",
-        }
+    response = Reply(
+        [
+            ("Content-Type", _stream_type(answering)),
+            ("Cache-Control", "no-cache"),
+            ("X-Accel-Buffering", "no"),
+        ]
     )
     exchanges: list[Exchange] = []
-    metrics.STREAMS.inc()
+    tally.add(metrics.STREAMS)
     try:
         exchange = await _opened(request, response, answering, relay, exchanges)
         if exchange is not None:
@@ -249,7 +250,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
         await response.write_eof()
         return response
     finally:
-        metrics.STREAMS.dec()
+        tally.add(metrics.STREAMS, by=-1)
         relay.close()
         for each in exchanges:
             each.close()
@@ -269,7 +270,7 @@ async def stream_answer(request: web.Request, answering: Answering) -> web.Strea
 
 async def _opened(
     request: web.Request,
-    response: web.StreamResponse,
+    response: Reply,
     answering: Answering,
     relay: Relay,
     exchanges: list[Exchange],
@@ -315,7 +316,7 @@ async def _end(timer: asyncio.TimerHandle, tasks: Sequence[asyncio.Future[None]]
         await asyncio.wait(tasks)
 
 
-def _let_go(request: web.Request, response: web.StreamResponse) -> None:
+def _let_go(request: web.Request, response: Reply) -> None:
     """The answer has begun, and may take long: what the request held until now is not to wait with it."""
     request[PLACE].let_go_of_body()
     let_go_of_head(request)
@@ -341,7 +342,8 @@ async def _open(
 ) -> Exchange:
     """Connect, and wait until this candidate has really begun to answer."""
     answering.asked = outgoing.dialect
-    relay.begin(_stream(answering))
+    if exchanges or answering.asked is not answering.client:
+        relay.begin(_stream(answering))  # else the one it has has heard nothing yet, and of that dialect
     relay.stream.opened = answering.attempts.committed
     exchange = await outgoing.send(answering.gateway)
     exchanges.append(exchange)

@@ -12,10 +12,8 @@ from time import perf_counter
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from ulid import ULID
 
 from gateway.config import is_loopback
-from gateway.dialects.anthropic import ANTHROPIC
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import (
     BodyTooLarge,
@@ -28,8 +26,10 @@ from gateway.errors import (
 from gateway.server import routes, telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway
 from gateway.server.handler import Handler
+from gateway.server.ids import new_id
 from gateway.server.logs import REQUEST_ID
 from gateway.server.reload import CURRENT, Current
+from gateway.server.reply import allowed_origin, headers_of
 
 
 def create(gateway: Gateway) -> web.Application:
@@ -68,7 +68,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     """Give the request its id, and every failure the one envelope."""
     current = request.app[CURRENT]
     gateway = request[GATEWAY] = current.enter()
-    call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter(), route=_route(request))
+    call = request[CALL] = Call(id=new_id(), started_at=perf_counter(), route=_route(request))
     REQUEST_ID.set(call.id)
     if gateway.traces is not None:
         call.trace = gateway.traces.begin(request, call)
@@ -170,7 +170,7 @@ def _hostname(url: str) -> str:
 
 def _preflight(request: web.Request) -> web.Response | None:
     """The answer to a CORS preflight (Fetch standard), if this is one from an allowed origin."""
-    if request.method != "OPTIONS" or not _allowed_origin(request):
+    if request.method != "OPTIONS" or not allowed_origin(request):
         return None
     asked = request.headers.get("Access-Control-Request-Headers", "")
     return web.Response(
@@ -183,50 +183,17 @@ def _preflight(request: web.Request) -> web.Response | None:
     )
 
 
-def _allowed_origin(request: web.Request) -> str | None:
-    origin = request.headers.get("Origin")
-    allowed = request[GATEWAY].config.server.cors_origins
-    return origin if origin and (origin in allowed or "*" in allowed) else None
-
-
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    call = request.get(CALL)
-    if call is None:
+    """For the answers that are no `Reply`."""
+    if CALL not in request:
         return
     out = response.headers
     if not request.app[CURRENT].ready:  # the client's next request is for another process
         out["Connection"] = "close"
         response.force_close()
-    out["X-Request-ID"] = call.id
-    if getattr(request.match_info.handler, "dialect", None) is ANTHROPIC:
-        out["request-id"] = call.id  # where its SDK looks
-    for name, value in (*call.limits, *call.returned):
-        out.setdefault(name, value)  # our own Retry-After says the same
-    prefix = request[GATEWAY].config.server.header_prefix
-    if call.provider:
-        out[f"{prefix}-Provider"] = call.provider
-    if call.model and call.model.isprintable() and call.model.isascii():
-        out[f"{prefix}-Model"] = call.model
-    if call.attempts > 1:
-        out[f"{prefix}-Attempts"] = str(call.attempts)
-    if call.maybe_billed:
-        out[f"{prefix}-Maybe-Billed"] = str(call.maybe_billed)
-    if call.cache is not None:
-        out[f"{prefix}-Cache"] = call.cache
-    if call.entities is not None:
-        out[f"{prefix}-Entities-Detected"] = str(sum(call.entities.values()))
-        out[f"{prefix}-Detection-Time-Ms"] = f"{call.detection_s * 1000:.2f}"
-        if call.format != "token":
-            out[f"{prefix}-Format"] = call.format  # the one-way ones are not restored
-    if call.decision is not None:
-        out[f"{prefix}-Decision"] = call.decision
-        out[f"{prefix}-Event-ID"] = call.id
-        out[f"{prefix}-Guard-Time-Ms"] = f"{call.guard_s * 1000:.2f}"
-        if call.threat_type is not None:
-            out[f"{prefix}-Threat-Type"] = call.threat_type
-        if call.confidence is not None:
-            out[f"{prefix}-Confidence"] = f"{call.confidence:.3f}"
-    if origin := _allowed_origin(request):
+    for name, value in headers_of(request):
+        out.setdefault(name, value)  # our own Retry-After says what a provider's does
+    if origin := allowed_origin(request):
         out["Access-Control-Allow-Origin"] = origin
         out["Access-Control-Expose-Headers"] = (
             "*" if not request.headers.get("Authorization") else ", ".join(out)

@@ -18,7 +18,7 @@ from typing import TypeVar
 from gateway.access import retry
 from gateway.access.breaker import Breaker
 from gateway.errors import Overloaded, SluiceError
-from gateway.server import metrics
+from gateway.server import metrics, tally
 from gateway.server.aside import aside
 from gateway.server.call import Call
 from gateway.server.outgoing import Outgoing
@@ -182,7 +182,7 @@ class Attempts:
 
 
 def _count(candidate: Candidate, outcome: metrics.Outcome) -> None:
-    metrics.PROVIDER_CALLS.labels(candidate.provider.name, outcome).inc()
+    tally.add(metrics.PROVIDER_CALLS, candidate.provider.name, outcome)
 
 
 def _telling(told: SluiceError | None, error: SluiceError) -> SluiceError:

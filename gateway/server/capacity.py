@@ -98,7 +98,10 @@ async def read_body(request: web.Request) -> bytes:
     BodyTooLarge, RequestTimeout and InvalidRequest.
     """
     if request.content.is_eof():  # as most do, it came with the head: a timer would cost more than the rest
-        return await _read(request)
+        body = await request.content.readany()
+        _check(len(body), request.client_max_size)
+        request[PLACE].hold(len(body))
+        return await _unpacked(request, body, len(body))
     allowed_s = GRACE_S + (request.content_length or request.client_max_size) / _SLOWEST_BYTES_S
     try:
         async with asyncio.timeout(allowed_s):
@@ -114,15 +117,23 @@ async def _read(request: web.Request) -> bytes:
     body = bytearray()
     while piece := await request.content.readany():
         body += piece
-        if len(body) > most:
-            raise BodyTooLarge("the body is larger than [server] max_body_bytes allows")
+        _check(len(body), most)
         if len(body) > held:
             more = max(len(body) - held, held)
             hold(more)
             held += more
+    return await _unpacked(request, bytes(body), held)
+
+
+def _check(size: int, most: int) -> None:
+    if size > most:
+        raise BodyTooLarge("the body is larger than [server] max_body_bytes allows")
+
+
+async def _unpacked(request: web.Request, body: bytes, held: int) -> bytes:
     coding = request.headers.get("Content-Encoding", "")
     if not coding:
-        return bytes(body)
-    unpacked = await asyncio.to_thread(decompressed, bytes(body), coding, most)
-    hold(max(0, len(unpacked) - held))
+        return body
+    unpacked = await asyncio.to_thread(decompressed, body, coding, request.client_max_size)
+    request[PLACE].hold(max(0, len(unpacked) - held))
     return unpacked

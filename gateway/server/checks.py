@@ -179,8 +179,10 @@ class Checks:
         self, policy: Policy, chat: ChatRequest, dialect: Dialect, direction: Direction = "request"
     ) -> list[Told] | None:
         """What a body says before it is redacted, if there is a guard that is to see it."""
-        sees_raw = [not _sees_less(each) for each in self._by_policy[policy.name].on(direction)]
-        return turns(chat.body, dialect) if any(sees_raw) else None
+        rules = self._by_policy[policy.name]
+        if rules.guards and not all(map(_sees_less, rules.on(direction))):
+            return turns(chat.body, dialect)
+        return None
 
     async def request(
         self,
@@ -195,7 +197,7 @@ class Checks:
         To monitor, nothing waits: what is found is logged when it is.
         """
         rules = self._by_policy[policy.name]
-        if not rules.topics.on_requests and not rules.on("request"):
+        if not rules.topics.on_requests and not (rules.guards and rules.on("request")):
             return
         work = self.judge(policy, "request", turns(chat.body, dialect), call.id, raw)
         if policy.enforcement == "monitor":

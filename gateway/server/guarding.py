@@ -89,6 +89,8 @@ async def threats(
 def note(call: Call, found: list[Found], dialect: Dialect) -> None:
     """The facts for the logs and the answer's headers."""
     call.decision = "allow"
+    if not found:
+        return
     call.threats = dict(Counter(each.rule for each in found if not each.watched)) or None
     call.watched = dict(Counter(each.rule for each in found if each.watched)) or None
     call.threat_places = [

@@ -18,7 +18,7 @@ from gateway.conversation import ChatRequest
 from gateway.dialects.dialect import Dialect, Head
 from gateway.privacy.redact import answer_scan
 from gateway.privacy.scanner import Scan
-from gateway.server import outgoing, routing
+from gateway.server import outgoing
 from gateway.server.answer import Answering, respond, stream_answer
 from gateway.server.aside import aside
 from gateway.server.attempts import Attempts
@@ -79,7 +79,7 @@ async def _asking(
     call.stream = chat.stream
 
     call.phase = "authorize"
-    tiers = routing.chain(gateway.config, caller, chat.model, request.match_info.get("provider"))
+    tiers = gateway.standing.chains.of(caller, chat.model, request.match_info.get("provider"))
     call.provider, call.model = tiers[0].candidates[0].provider.name, chat.model
 
     call.phase = "admit"

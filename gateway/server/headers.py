@@ -30,8 +30,8 @@ _RETURNED_BELOW = ("x-ratelimit-", "anthropic-ratelimit-")
 def forwarded(headers: Mapping[str, str], site: str) -> list[tuple[str, str]]:
     """The client's headers that go to the provider. One that holds a gateway key does not, whatever it is."""
     names = _FORWARDED_TO_ANTHROPIC if site == "anthropic" else _FORWARDED
-    values = ((name, headers[name]) for name in names if name in headers)
-    return [(name, value) for name, value in values if PREFIX not in value.lower()]
+    values = [(name, headers[name]) for name in names if name in headers]
+    return [each for each in values if PREFIX not in each[1].lower()]
 
 
 def returned(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

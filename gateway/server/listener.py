@@ -18,11 +18,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
-from ulid import ULID
 
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import InternalError, InvalidRequest, SluiceError
 from gateway.server import telemetry
+from gateway.server.ids import new_id
 
 # What a client does to us, as opposed to what we do wrong.
 _CLIENTS_FAULT = (HttpProcessingError, web.RequestPayloadError, aiohttp.ClientError, ConnectionError)
@@ -190,6 +190,11 @@ class _Connection(web.RequestHandler):
             max_msg_queue_size=self._max_msg_queue_size,
         )
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Only if it was paused: aiohttp parses nothing once more at the end of each body."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def wait_no_more(self) -> None:
         """Until there is a request to wait for again: then aiohttp sets the timer anew."""
         if self._keepalive_handle is not None:
@@ -206,7 +211,7 @@ class _Connection(web.RequestHandler):
         self.log_exception(exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is under way, an error cannot be another one")
-        request_id = str(ULID())
+        request_id = new_id()
         error: SluiceError = InternalError("the gateway failed; its log has the request id")
         if status < 500:
             error = InvalidRequest("the request is not valid HTTP")

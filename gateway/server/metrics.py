@@ -2,7 +2,7 @@
 
 In: a `Call` that is over. Out: numbers, under labels whose values come from the configuration or stand here;
 what a request or a provider says is never one. A streamed event costs nothing here: what it adds up to is
-looked at once, when the request settles.
+looked at once, when the request settles. What requests add up to is written down twice a second (`tally`).
 
 With several workers each writes to files of its own in a folder, and `serve` in any process shows them
 together. `PROMETHEUS_MULTIPROC_DIR` names the folder and must be set before this module is first imported;
@@ -16,7 +16,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
-from functools import lru_cache
 from http import HTTPStatus
 from time import perf_counter
 from typing import Literal
@@ -24,13 +23,15 @@ from urllib.parse import urlsplit
 
 import prometheus_client
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client import multiprocess as several
 
 from gateway import __version__, errors
 from gateway.config import Metrics, is_loopback
+from gateway.server import tally
 from gateway.server.call import Call, Gateway
 from gateway.server.decision import decision
+from gateway.server.tally import Distribution
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 OTHER = "other"
@@ -81,8 +82,8 @@ def _counter(name: str, about: str, *labels: str) -> Counter:
     return Counter(f"sluice_{name}", about, labels, registry=REGISTRY)
 
 
-def _histogram(name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-    return Histogram(f"sluice_{name}", about, labels, buckets=buckets, registry=REGISTRY)
+def _histogram(name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Distribution:
+    return Distribution(f"sluice_{name}", about, labels, buckets=buckets, registry=REGISTRY)
 
 
 def _gauge(name: str, about: str, *labels: str, each: bool = False) -> Gauge:
@@ -147,40 +148,35 @@ INFO = _gauge("workers", "Workers that are alive, by version", "version")
 
 # --- counting ---------------------------------------------------------------------------------------------
 
-# The series of some labels, found in C: there is a fixed number of them, and each request counts in a dozen.
-_MOST_SERIES = 8192
-_counted: Callable[..., Counter] = lru_cache(_MOST_SERIES)(lambda of, *labels: of.labels(*labels))
-_observed: Callable[..., Histogram] = lru_cache(_MOST_SERIES)(lambda of, *labels: of.labels(*labels))
-
 _keys: set[str] = set()
 
 
 def observe(call: Call, now: float) -> None:
     """Count a request that is over."""
     provider = call.provider or NONE
-    _counted(REQUESTS, call.route, _status(call.status), provider, _key(call.key)).inc()
-    _observed(SECONDS, call.route).observe(now - call.started_at)
-    _counted(ENDS, cause(call)).inc()
+    tally.add(REQUESTS, call.route, _status(call.status), provider, _key(call.key))
+    tally.observe(SECONDS, now - call.started_at, call.route)
+    tally.add(ENDS, cause(call))
     if call.error is not None:
-        _counted(ERRORS, error_type(call), call.source or "client").inc()
+        tally.add(ERRORS, error_type(call) or OTHER, call.source or "client")
     for reason in bypasses(call):
-        _counted(BYPASSES, reason).inc()
+        tally.add(BYPASSES, reason)
     if call.guard_failures:
-        _counted(CHECK_FAILURES, "threats").inc(call.guard_failures)
+        tally.add(CHECK_FAILURES, "threats", by=call.guard_failures)
     if call.policy is not None and (taken := decision(call)) is not None:
-        _counted(DECISIONS_TAKEN, call.policy, taken).inc()
+        tally.add(DECISIONS_TAKEN, call.policy, taken)
     if call.entities is not None:
-        _observed(SCAN, "request").observe(call.detection_s)
+        tally.observe(SCAN, call.detection_s, "request")
     if call.usage is not None:
         _count_tokens(call, provider)
     if call.timing is not None:
         _observe_stream(call, provider)
     if call.fallback is not None:
-        _counted(FALLBACKS, call.fallback).inc()
+        tally.add(FALLBACKS, call.fallback)
     if call.cache is not None:
-        _counted(CACHE, call.cache).inc()
+        tally.add(CACHE, call.cache)
     if call.cost_usd:
-        _counted(COST, provider, _key(call.key)).inc(call.cost_usd)
+        tally.add(COST, provider, _key(call.key), by=call.cost_usd)
     _count_findings(call)
 
 
@@ -192,7 +188,7 @@ def bypasses(call: Call) -> list[str]:
 
 def bypass(reason: str) -> None:
     """A check that no call knows of could not look, and the configuration lets the text pass."""
-    _counted(BYPASSES, reason).inc()
+    tally.add(BYPASSES, reason)
     _log.warning("a check could not look, and the configuration lets the text pass: %s", reason)
 
 
@@ -216,51 +212,53 @@ def _observe_stream(call: Call, provider: str) -> None:
     asked_at = next((at for name, at in reversed(call.phases) if name == "connect"), None)
     if timing.first_at is not None and asked_at is not None:
         first_s = timing.first_at - asked_at
-        _observed(FIRST, provider).observe(first_s)
+        tally.observe(FIRST, first_s, provider)
         if timing.written_at is not None:
             began_at = call.received_at or call.started_at
-            FIRST_ADDED.observe(max(0.0, timing.written_at - began_at - first_s))
+            tally.observe(FIRST_ADDED, max(0.0, timing.written_at - began_at - first_s))
     if call.frames:
-        FRAMES.inc(call.frames)
+        tally.add(FRAMES, by=call.frames)
         if timing.read_s is not None:
-            EACH_ADDED.observe(timing.read_s + timing.waited_s / call.frames)
-            _observed(SCAN, "answer").observe(timing.read_s * call.frames)
+            tally.observe(EACH_ADDED, timing.read_s + timing.waited_s / call.frames)
+            tally.observe(SCAN, timing.read_s * call.frames, "answer")
     if call.held:
-        HELD.observe(timing.held_s)
-        HELD_FRAMES.inc(call.held)
-        HELD_CHARACTERS.inc(call.held_characters)
+        tally.observe(HELD, timing.held_s)
+        tally.add(HELD_FRAMES, by=call.held)
+        tally.add(HELD_CHARACTERS, by=call.held_characters)
 
 
 def _count_tokens(call: Call, provider: str) -> None:
     usage = call.usage
     assert usage is not None
-    counts = (
-        ("input", usage.input),
-        ("output", usage.output),
-        ("cached", usage.cached),
-        ("reasoning", usage.reasoning),
-    )
-    for kind, count in counts:
-        if count > 0:
-            _counted(TOKENS, provider, kind).inc(count)
+    if usage.input > 0:
+        tally.add(TOKENS, provider, "input", by=usage.input)
+    if usage.output > 0:
+        tally.add(TOKENS, provider, "output", by=usage.output)
+    if usage.cached > 0:
+        tally.add(TOKENS, provider, "cached", by=usage.cached)
+    if usage.reasoning > 0:
+        tally.add(TOKENS, provider, "reasoning", by=usage.reasoning)
 
 
 def _count_findings(call: Call) -> None:
-    outcomes = (("restored", call.restored), ("unresolved", call.unresolved), ("withheld", call.withheld))
-    for outcome, count in outcomes:
-        if count:
-            _counted(PLACEHOLDERS, outcome).inc(count)
+    if call.restored:
+        tally.add(PLACEHOLDERS, "restored", by=call.restored)
+    if call.unresolved:
+        tally.add(PLACEHOLDERS, "unresolved", by=call.unresolved)
+    if call.withheld:
+        tally.add(PLACEHOLDERS, "withheld", by=call.withheld)
     for (entity, action), count in call.findings.items():
-        _counted(ENTITIES, entity, "request", action).inc(count)
-    for outcome, threats in (("acted", call.threats), ("watched", call.watched)):
-        for rule, count in (threats or {}).items():
-            _counted(RULES, rule, outcome).inc(count)
+        tally.add(ENTITIES, entity, "request", action, by=count)
+    for rule, count in (call.threats or {}).items():
+        tally.add(RULES, rule, "acted", by=count)
+    for rule, count in (call.watched or {}).items():
+        tally.add(RULES, rule, "watched", by=count)
     for each in call.judgements:
         if not each.failed:
-            _counted(RULES, each.rule, "acted").inc()
+            tally.add(RULES, each.rule, "acted")
     for action, found in (("flag", call.flagged), ("redact", call.hidden)):
         for entity, count in (found or {}).items():
-            _counted(ENTITIES, entity, "answer", action).inc(count)
+            tally.add(ENTITIES, entity, "answer", action, by=count)
 
 
 def _status(status: int) -> str:
@@ -292,6 +290,7 @@ async def watch(connections: Callable[[], int], gateway: Callable[[], Gateway]) 
     INFO.labels(__version__).set(1)
     try:
         while True:
+            tally.write()
             CONNECTIONS.set(connections())
             MEMORY.labels("resident").set(resident_bytes())
             TASKS.set(len(asyncio.all_tasks()))
@@ -300,6 +299,7 @@ async def watch(connections: Callable[[], int], gateway: Callable[[], Gateway]) 
             await asyncio.sleep(_LAG_EVERY_S)
             LAG.observe(max(0.0, perf_counter() - due_at))
     finally:
+        tally.write()
         INFO.labels(__version__).set(0)
         CONNECTIONS.set(0)
         TASKS.set(0)
@@ -337,6 +337,11 @@ def resident_bytes() -> int:
 
 def exposition() -> bytes:
     """Everything counted, in Prometheus' text format: of all workers, or of this process alone."""
+    tally.write()
+    return _written()
+
+
+def _written() -> bytes:
     folder = os.environ.get(FOLDER)
     if folder is None:
         return generate_latest(REGISTRY)
@@ -366,7 +371,8 @@ async def serve(options: Metrics) -> web.AppRunner:
         # On this machine only, a foreign Host is a web page that had its own name resolve here.
         if is_loopback(options.host) and not is_loopback(urlsplit(f"//{request.host}").hostname or ""):
             return web.Response(status=403)
-        body = await asyncio.to_thread(exposition)
+        tally.write()  # which is this thread's
+        body = await asyncio.to_thread(_written)
         return web.Response(body=body, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
 
     app = web.Application()

@@ -58,7 +58,10 @@ def prepare(
         raise NotFound("the provider of that model has no such operation")
     body = dialect.forward(chat, target) if is_same else dialect.write(client.read(chat), target)
     passed = headers.forwarded(sent, row.site)
-    given = {name for name, _ in (*passed, *((name.lower(), "") for name in provider.headers))}
+    defaults = dialect.headers
+    if defaults:
+        given = {name for name, _ in passed} | {name.lower() for name in provider.headers}
+        defaults = tuple(each for each in defaults if each[0] not in given)
     return Outgoing(
         provider=provider,
         dialect=dialect,
@@ -66,7 +69,7 @@ def prepare(
         headers=[
             ("content-type", "application/json"),
             ("accept", dialect.stream_type if chat.stream else "application/json"),
-            *((name, value) for name, value in dialect.headers if name not in given),
+            *defaults,
             *_credential(caller, candidate, row),
             *provider.headers.items(),
             *passed,

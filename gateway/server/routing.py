@@ -18,6 +18,9 @@ from gateway.config.routes import SAME, split
 from gateway.errors import PermissionDenied
 from gateway.providers import catalog
 
+_MOST_KNOWN = 1024
+_LONGEST_KNOWN = 200
+
 
 class Candidate(NamedTuple):
     """`target` is what balancing knows it by: as the configuration writes it, never as a request does."""
@@ -55,6 +58,27 @@ def chain(config: Config, caller: Caller, model: str, named: str | None = None) 
         first = first._replace(target=f"{first.target}#caller")  # what its key may do says nothing of ours
         return [Tier([first], {first.target: 1})]
     return tiers
+
+
+class Chains:
+    """The chains of a configuration, remembered: most models that are asked for are asked for again."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        # Keys may change while their names stay. Each is kept here, so that no other can get its id.
+        self._known: dict[tuple[int, bool, str, str | None], tuple[Key | None, list[Tier]]] = {}
+
+    def of(self, caller: Caller, model: str, named: str | None = None) -> list[Tier]:
+        """As `chain`."""
+        if len(model) > _LONGEST_KNOWN:
+            return chain(self._config, caller, model, named)
+        asked = (id(caller.key), caller.provider_credential is None, model, named)
+        known = self._known.get(asked)
+        if known is None:
+            while len(self._known) >= _MOST_KNOWN:
+                del self._known[next(iter(self._known))]
+            known = self._known[asked] = (caller.key, chain(self._config, caller, model, named))
+        return known[1]
 
 
 def listed(config: Config, key: Key | None, named: str | None = None) -> list[tuple[str, str]]:

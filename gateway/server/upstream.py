@@ -17,6 +17,14 @@ from gateway.server.exchange import Exchange
 from gateway.server.pool import Pool
 from gateway.wire.http1 import encode_request
 
+# `identity`, because a compressed stream costs time to no one's gain.
+_DEFAULTS = (
+    ("User-Agent", f"sluice/{__version__}"),
+    ("Accept-Encoding", "identity"),
+    ("Connection", "keep-alive"),
+)
+_DEFAULT_NAMES = frozenset({"host", *(name.lower() for name, _ in _DEFAULTS)})
+
 
 class Upstream:
     """Sends requests, each to be closed by its sender; `close` ends what is left."""
@@ -66,15 +74,9 @@ class Upstream:
 
 
 def with_defaults(headers: Sequence[tuple[str, str]], authority: str) -> list[tuple[str, str]]:
-    """The headers every request has, where the caller has not set them.
-
-    `identity`, because a compressed stream costs time to no one's gain.
-    """
+    """The headers every request has, where the caller has not set them."""
     given = {name.lower() for name, _ in headers}
-    defaults = [
-        ("Host", authority),
-        ("User-Agent", f"sluice/{__version__}"),
-        ("Accept-Encoding", "identity"),
-        ("Connection", "keep-alive"),
-    ]
-    return [*(default for default in defaults if default[0].lower() not in given), *headers]
+    defaults = [("Host", authority), *_DEFAULTS]
+    if not _DEFAULT_NAMES.isdisjoint(given):
+        defaults = [each for each in defaults if each[0].lower() not in given]
+    return [*defaults, *headers]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import NoReturn
 
@@ -40,22 +41,31 @@ def encode_request(method: str, target: str, headers: Sequence[tuple[str, str]],
     """The bytes of a request; its length is added. Whatever could start another line is refused."""
     if not _TOKEN(method) or not _TARGET(target):
         raise InvalidRequest("the request line to the provider would not be valid HTTP")
-    lines = [f"{method} {target} HTTP/1.1"]
-    for name, value in headers:
-        if not _TOKEN(name):
-            raise InvalidRequest("the name of a header to the provider is not a valid one")
-        if _BREAKS_LINE(value):
-            raise InvalidRequest(f"the header {name} to the provider holds a line break or NUL")
-        if name.lower() in _FRAMING:
-            raise InvalidRequest(f"the header {name} is set by the gateway alone")
-        lines.append(f"{name}: {value}")
+    for name, _ in headers:
+        if (fault := _fault_of(name)) is not None:
+            raise InvalidRequest(fault)
+    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers]]
     if body or method not in _TAKES_NO_BODY:
         lines.append(f"Content-Length: {len(body)}")
+    lines.append("\r\n")
+    text = "\r\n".join(lines)
+    # One look for all of them; who it was is asked only if there is one too many.
+    if text.count("\n") > len(lines) or text.count("\r") > len(lines) or "\0" in text:
+        name = next(name for name, value in headers if _BREAKS_LINE(value))
+        raise InvalidRequest(f"the header {name} to the provider holds a line break or NUL")
     try:
-        head = "\r\n".join([*lines, "\r\n"]).encode(_ENCODING, _ERRORS)
+        head = text.encode(_ENCODING, _ERRORS)
     except UnicodeEncodeError:
         raise InvalidRequest("a header to the provider holds text that cannot be encoded") from None
     return head + body
+
+
+@lru_cache(256)
+def _fault_of(name: str) -> str | None:
+    """Why a request must not have a header of that name."""
+    if not _TOKEN(name):
+        return "the name of a header to the provider is not a valid one"
+    return f"the header {name} is set by the gateway alone" if name.lower() in _FRAMING else None
 
 
 class ResponseHead(Struct):

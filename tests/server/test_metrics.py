@@ -336,12 +336,13 @@ async def test_a_store_that_is_away_is_seen(
 
 WORKER = """
 import os, sys
-from gateway.server import metrics
+from gateway.server import metrics, tally
 from gateway.server.call import Call
 for _ in range(int(sys.argv[1])):
     metrics.observe(Call(id="01", started_at=0.0, status=200, route="/v1/models"), 1.0)
 metrics.STREAMS.inc(2)
 metrics.MEMORY.labels("resident").set(1000)
+tally.write()
 print(os.getpid(), flush=True)
 sys.stdin.read()
 """

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from gateway.access.keys import Caller
 from gateway.config import Config, Key, Provider, Route, Secret
 from gateway.errors import NotFound, PermissionDenied
-from gateway.server.routing import Tier, chain, listed
+from gateway.server import routing
+from gateway.server.routing import Chains, Tier, chain, listed
 
 NAMES = ("a", "b", "c")
 
@@ -115,3 +116,26 @@ def test_what_a_key_may_use_is_listed() -> None:
     assert listed(config, None) == [("x", "a"), ("y", "b")]
     assert listed(config, Key("k", Secret("sk-sluice-k"), providers=["b"])) == [("y", "b")]
     assert listed(config, None, "a") == []
+
+
+def test_what_is_remembered_is_what_was_worked_out() -> None:
+    key = Key("app", Secret("sk-sluice-1"), models=["a-*"])
+    same_name = Key("app", Secret("sk-sluice-1"), models=["b-*"])
+    config = configured(keys=2)
+    chains = Chains(config)
+    for _ in range(2):
+        for caller in (Caller(), Caller(key), Caller(provider_credential="sk-own")):
+            for named in (None, "a"):
+                assert chains.of(caller, "a-1", named) == chain(config, caller, "a-1", named)
+        with pytest.raises(PermissionDenied):
+            chains.of(Caller(same_name), "a-1")
+    assert chains.of(Caller(key), "a-1") is chains.of(Caller(key), "a-1")
+
+
+def test_only_so_much_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routing, "_MOST_KNOWN", 3)
+    monkeypatch.setattr(routing, "_LONGEST_KNOWN", 10)
+    chains = Chains(configured())
+    for name in [*(f"a-{number}" for number in range(9)), "a-" + "x" * 20]:
+        assert chains.of(Caller(), name)[0].candidates[0].model == name
+    assert [model for _, _, model, _ in chains._known] == ["a-6", "a-7", "a-8"]
