@@ -6,23 +6,29 @@ here, and nothing raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from gateway.chat import Path
 
+_TELLING = (str, dict, list)
 
-def texts(node: Any, path: Path) -> Iterator[tuple[Path, str]]:
+
+def texts(node: Any, path: Path) -> list[tuple[Path, str]]:
     """Every string below a node that stands at `path`, itself included, in document order."""
-    left: list[tuple[Any, Path]] = [(node, path)]  # A tree may be nested deeper than calls can be.
+    found: list[tuple[Path, str]] = []
+    left: list[tuple[Any, Path]] = [(node, path)]  # a tree may be nested deeper than calls can be
     while left:
         node, path = left.pop()
         if isinstance(node, str):
-            yield path, node
+            found.append((path, node))
         elif isinstance(node, dict):
-            left += [(value, (*path, key)) for key, value in reversed(node.items())]
+            for key in reversed(node):
+                if isinstance(value := node[key], _TELLING):
+                    left.append((value, (*path, key)))
         elif isinstance(node, list):
-            left += [(value, (*path, index)) for index, value in reversed([*enumerate(node)])]
+            for index in range(len(node) - 1, -1, -1):
+                left.append((node[index], (*path, index)))
+    return found
 
 
 def string(tree: dict[str, Any], name: str) -> str:
