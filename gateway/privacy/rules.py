@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from string import ascii_letters
+from typing import NamedTuple
 
 from gateway.privacy.entities import ENTITIES, LEFT_CONTEXT, Entity
 from gateway.privacy.probe import Probe, probe_of
 from gateway.privacy.rule import Rule
 from gateway.privacy.shapes import NO_NEEDLES, Needles, long_runs, needles, runs, spelt_out
-from gateway.privacy.sighted import Sighted, Tokens
+from gateway.privacy.sighted import Sighted, Tokens, sighted_in_tokens
 
 # A cut word is read as a shorter one; it then stands farther from the place than any row allows.
 _LONGEST_WORD = 2 * LEFT_CONTEXT
@@ -38,6 +39,13 @@ class Nearby:
         self.strings, self.offset = needles_of_all(rule.needles for rule in probe.rules)
 
 
+class Woken(NamedTuple):
+    """What a word says: bits of rules that tokens show, by where these may begin, and other rules."""
+
+    in_tokens: tuple[tuple[int, int, int], ...]  # earliest, latest, bits
+    nearby: tuple[Nearby, ...]
+
+
 class Rules(tuple[Rule, ...]):
     """Rules in the order in which they are tried, and how to look for them in a whole text.
 
@@ -56,8 +64,8 @@ class Rules(tuple[Rule, ...]):
     by_run: tuple[Probe, ...]
     by_long_run: tuple[Probe, ...]
     near: tuple[Nearby, ...]
-    by_word: dict[str, tuple[Nearby, ...]]
-    by_word_without_digit: dict[str, tuple[Nearby, ...]]
+    by_word: dict[str, Woken]
+    by_word_without_digit: dict[str, Woken]
     pairs: dict[str, tuple[str, ...]]
     reach: int
     shape_reach: int
@@ -70,7 +78,7 @@ class Rules(tuple[Rule, ...]):
         by_shape = [each for _, members in self.by_shape for each in members]
         for probe in (*self.by_run, *self.by_long_run):
             probe.warm()
-        for sighted in (*self.by_token.members, *by_shape, *self.by_signs):
+        for sighted in (*self.by_token.members, *self.by_token.near, *by_shape, *self.by_signs):
             sighted.probe.warm()
 
 
@@ -106,12 +114,19 @@ def combine(some: Iterable[Rule]) -> Rules:
     long_run: dict[tuple[str, bool], list[Rule]] = {}
     near: dict[tuple[frozenset[str], int, int, bool], list[Rule]] = {}
     opening: dict[Rule, frozenset[str]] = {}
+    in_tokens: list[Sighted] = []
+    bits: dict[str, dict[tuple[int, int], int]] = {}
     for rule in rules:
         entity = rule.entity
-        if entity.words and entity.cue:
-            near.setdefault((entity.words, -entity.within, -1, rule.digit), []).append(rule)
-        elif entity.words:
-            near.setdefault((entity.words, 0, rule.longest, rule.digit), []).append(rule)
+        if entity.words:
+            reach = (-entity.within, -1) if entity.cue else (0, rule.longest)
+            if (sighted := sighted_in_tokens(rule)) is None:
+                near.setdefault((entity.words, *reach, rule.digit), []).append(rule)
+                continue
+            for word in entity.words:
+                known = bits.setdefault(word, {})
+                known[reach] = known.get(reach, 0) | 1 << len(in_tokens)
+            in_tokens.append(sighted)
         elif words := _opening_words(entity):
             opening[rule] = words
         else:
@@ -132,10 +147,11 @@ def combine(some: Iterable[Rule]) -> Rules:
                 always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
     rules.probes = tuple(probe_of(tuple(group), sign, spelt) for (_, sign, spelt, _), group in always.items())
     rules.probes_without_digit = tuple(probe for probe in rules.probes if not probe.digit)
-    sighted = [
-        Sighted(known, probe_of(tuple(group), spelt=spelt)) for (known, spelt), group in shaped.items()
-    ]
-    rules.by_token = Tokens(each for each in sighted if each.in_tokens)
+    sighted = []
+    for (strings, spelt), group in shaped.items():
+        one = Sighted(strings, probe_of(tuple(group), spelt=spelt))
+        sighted += [Sighted(strings, probe_of((rule,))) for rule in group] if one.in_tokens else [one]
+    rules.by_token = Tokens((each for each in sighted if each.in_tokens), in_tokens)
     rules.by_shape = _grouped(each for each in sighted if not each.in_tokens)
     rules.by_signs = tuple(
         Sighted(known, probe_of(tuple(group), spelt=spelt)) for (known, spelt), group in by_signs.items()
@@ -152,29 +168,38 @@ def combine(some: Iterable[Rule]) -> Rules:
     for (words, *_), nearby in zip(near, rules.near, strict=True):
         for word in words:
             places.setdefault(word, []).append(nearby)
-    rules.by_word = {word: tuple(known) for word, known in places.items()}
+    rules.by_word = {
+        word: Woken(_by_reach(bits.get(word, {})), tuple(places.get(word, ())))
+        for word in (*bits, *places)
+    }
     rules.by_word_without_digit = {
-        word: without
+        word: Woken((), without)
         for word, known in places.items()
         if (without := tuple(nearby for nearby in known if not nearby.probe.digit))
     }
     pairs: dict[str, list[str]] = {}
-    for word in places:
+    for word in rules.by_word:
         if " " in word:
             pairs.setdefault(word.partition(" ")[2], []).append(word)
     rules.pairs = {word: tuple(known) for word, known in pairs.items()}
     rules.reach = max((rule.longest for rule in rules if rule.digit), default=0) + 1
     rules.shape_reach = max(
         (
-            *(each.offset + len(string) for each in sighted for string in each.strings),
+            *(each.offset + len(string) for each in (*sighted, *in_tokens) for string in each.strings),
             *(rule.needles.offset + len(string) for rule in rules for string in rule.needles.strings),
-            *(each.shortest for each in sighted),
+            *(each.shortest for each in (*sighted, *in_tokens)),
             *(rule.longest for group in by_signs.values() for rule in group),
             len(RUN),
         )
     )
-    rules.word_reach = max((nearby.latest for nearby in rules.near), default=0) + _LONGEST_WORD
+    latest = [nearby.latest for nearby in rules.near]
+    latest += [latest for known in bits.values() for _, latest in known]
+    rules.word_reach = max(latest, default=0) + _LONGEST_WORD
     return rules
+
+
+def _by_reach(bits: dict[tuple[int, int], int]) -> tuple[tuple[int, int, int], ...]:
+    return tuple((earliest, latest, some) for (earliest, latest), some in bits.items())
 
 
 # Tokens that nothing but their beginning and their length gives away.

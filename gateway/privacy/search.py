@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, heapreplace
+from operator import attrgetter
 from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 from gateway.privacy.probe import Probe
 from gateway.privacy.rule import ENDING, Rule
-from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Rules, read_words
+from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Rules, Woken, read_words
 from gateway.privacy.shapes import long_runs, runs, shape
+from gateway.privacy.sighted import Tokens
 
 STRETCH = 1024
 # So many searches are begun, or matches are found, in one step.
@@ -61,6 +63,10 @@ def find_between(
 
 
 Window = tuple[int, int]
+Place = tuple[int, tuple[Rule, ...]]  # the rules that may match there, in their order
+_NOWHERE = sys.maxsize
+_NEVER = (_NOWHERE, _NOWHERE, 0)
+_ORDER = attrgetter("order")
 _A_DIGIT = re.compile("[0-9]").search
 
 
@@ -154,8 +160,9 @@ def find_stretch(
     None overlaps what is `taken`, ascending: a match that would is none.
     """
     stop = min(stop, len(text))
+    places, probes = _looks(text, rules, start, stop)
     ahead: list[tuple[int, int, _Watch]] = []
-    for tie, (probe, windows) in enumerate(_probes(text, rules, start, stop)):
+    for tie, (probe, windows) in enumerate(probes):
         one = _Watch(probe, windows)
         at = one.seek(text, start)
         if at >= 0:
@@ -163,71 +170,102 @@ def find_stretch(
         if tie % _AT_ONCE == _AT_ONCE - 1:
             yield start
     heapify(ahead)
-    others = iter((*taken, (sys.maxsize, sys.maxsize)))
+    places.append((_NOWHERE, ()))
+    sighted = iter(places)
+    place, some = next(sighted)
+    others = iter((*taken, (_NOWHERE, _NOWHERE)))
     other, behind_other = next(others)
     seen = 0
-    while ahead:
-        at, tie, one = heappop(ahead)
-        here = [(tie, one)]
-        while ahead and ahead[0][0] == at:
-            here.append(heappop(ahead)[1:])
-        if at >= start:
-            while behind_other <= at:
-                other, behind_other = next(others)
-            if other <= at:
-                start = behind_other
+    while True:
+        while ahead and ahead[0][0] < start:
+            _, tie, one = ahead[0]
+            if (at := one.seek(text, start)) >= 0:
+                heapreplace(ahead, (at, tie, one))
             else:
-                start = at + 1
-                best: tuple[int, Rule] | None = None
-                for _, one in here:
-                    if best is None or one.probe.rules[0].order < best[1].order:
-                        hit = one.hit(text, at, min(limit, other))
-                        if hit is not None and (best is None or hit[1].order < best[1].order):
-                            best = hit
-                if best is not None:
-                    start, rule = best
-                    spans.append(Span(at + rule.entity.keep, start, rule.entity))
-        for tie, one in here:
-            at = one.seek(text, start)
-            if at >= 0:
-                heappush(ahead, (at, tie, one))
+                heappop(ahead)
+        while place < start:
+            place, some = next(sighted)
+        at = ahead[0][0] if ahead and ahead[0][0] < place else place
+        if at == _NOWHERE:
+            break
+        while behind_other <= at:
+            other, behind_other = next(others)
+        if other <= at:
+            start = behind_other
+            continue
+        start = at + 1
+        most = limit if limit < other else other
+        best: tuple[int, Rule] | None = None
+        if ahead and ahead[0][0] == at:
+            best = _first_of(ahead, text, at, most)
+        if at == place:
+            for rule in some:
+                if best is not None and best[1].order < rule.order:
+                    break
+                end = rule.match_at(text, at)
+                if end and (end := rule.end_of_secret(text, end)) <= most:
+                    best = end, rule
+                    break
+        if best is not None:
+            start, rule = best
+            spans.append(Span(at + rule.entity.keep, start, rule.entity))
         seen += 1
         if seen % _AT_ONCE == 0 and start < stop:
             yield start
     yield max(start, stop)
 
 
+def _first_of(
+    ahead: list[tuple[int, int, _Watch]], text: str, at: int, limit: int
+) -> tuple[int, Rule] | None:
+    """Of what may match at a place, the first in the table that does, and where it ends."""
+    best: tuple[int, Rule] | None = None
+    here = []
+    while ahead and ahead[0][0] == at:
+        _, tie, one = heappop(ahead)
+        here.append((tie, one))
+        if best is None or one.probe.rules[0].order < best[1].order:
+            hit = one.hit(text, at, limit)
+            if hit is not None and (best is None or hit[1].order < best[1].order):
+                best = hit
+    for tie, one in here:
+        heappush(ahead, (at, tie, one))
+    return best
+
+
 # --- where to look ------------------------------------------------------------------------------------------
 
 
-def _probes(text: str, rules: Rules, start: int, stop: int) -> Iterator[tuple[Probe, list[Window]]]:
-    """The probes that may find something that begins from `start` to before `stop`, and in what windows."""
+def _looks(
+    text: str, rules: Rules, start: int, stop: int
+) -> tuple[list[Place], list[tuple[Probe, list[Window]]]]:
+    """Where from `start` to before `stop` what may begin by its token, and what to search in what windows."""
     behind = max(0, start - LEFT_CONTEXT)
     seen = text[start : stop + rules.shape_reach]
     shapes = shape(seen)
+    found: list[tuple[Probe, list[Window]]] = []
     for part, members in rules.by_shape:
         if part in shapes:
             for each in members:
                 for string in each.strings:
                     if string in shapes:
-                        yield each.probe, [(start, stop)]
+                        found.append((each.probe, [(start, stop)]))
                         break
-    if "0" in shapes:
-        yield from _by_token(rules, shapes, start, stop)
     between = runs(seen)
     for each in rules.by_signs:
         if _has_one_of(each.strings, between):
-            yield each.probe, [(start, stop)]
+            found.append((each.probe, [(start, stop)]))
     if LONG_RUN in long_runs(seen):
         for probe in (*rules.by_long_run, *rules.by_run) if RUN in between else rules.by_long_run:
-            yield probe, [(start, stop)]
+            found.append((probe, [(start, stop)]))
     plain = text.isascii()
     has_digit = "0" in shapes or _A_DIGIT(text, start, stop + rules.reach) is not None
     for probe in rules.probes if has_digit else rules.probes_without_digit:
         if probe.of_script and plain:
             continue
         if probe.sign is None or probe.sign(text, behind, stop + probe.reach):
-            yield probe, [(start, stop)]
+            found.append((probe, [(start, stop)]))
+    awake: list[tuple[int, int, int]] = []
     if by_word := rules.by_word if has_digit else rules.by_word_without_digit:
         folded, words = read_words(text[behind : stop + rules.word_reach])
         known = by_word.keys() & words
@@ -235,8 +273,10 @@ def _probes(text: str, rules: Rules, start: int, stop: int) -> Iterator[tuple[Pr
             known |= by_word.keys() & _pairs_in(words, behind_another, rules.pairs, cut=behind > 0)
         if known:
             near = [(word.rpartition(" ")[2], by_word[word]) for word in known]
-            for nearby, windows in _windows(near, folded, behind, start, stop, shapes).items():
-                yield nearby.probe, windows
+            for nearby, windows in _windows(near, folded, behind, start, stop, shapes, awake).items():
+                found.append((nearby.probe, windows))
+    places = _in_tokens(rules.by_token, shapes, awake, start, stop, found) if "0" in shapes else []
+    return places, found
 
 
 def _pairs_in(
@@ -250,34 +290,87 @@ def _pairs_in(
                 yield pair
 
 
-def _by_token(rules: Rules, shapes: str, start: int, stop: int) -> Iterable[tuple[Probe, list[Window]]]:
-    """Of what a token of the shapes gives away, what may be there and where."""
-    by_token = rules.by_token
-    found: dict[Probe, list[Window]] = {}
+def _in_tokens(
+    by_token: Tokens,
+    shapes: str,
+    awake: list[tuple[int, int, int]],
+    start: int,
+    stop: int,
+    found: list[tuple[Probe, list[Window]]],
+) -> list[Place]:
+    """What may begin where by the shape of its token; what must be searched in a long one is added."""
+    places: list[Place] = []
+    last = start - 1
+    awake.sort()
+    pending = iter((*awake, _NEVER))
+    first, end, bits = next(pending)
+    now: list[tuple[int, int]] = []
+    searches: dict[Probe, list[Window]] = {}
     for token in by_token.find(shapes):
-        if known := by_token[token[0]]:
-            at = start + token.start()
-            for probe, low, high in known:
-                low, high = low + at, high + at
-                if low < stop:
-                    window = (low if low > start else start, high if high < stop else stop)
-                    if probe in found:
-                        found[probe].append(window)
-                    else:
-                        found[probe] = [window]
-    for windows in found.values():
-        windows.reverse()
-    return found.items()
+        at = start + token.start()
+        behind = start + token.end()
+        near = 0
+        if now:
+            now = [each for each in now if each[0] > at]
+        while first < behind:
+            if end > at:
+                now.append((end, bits))
+            first, end, bits = next(pending)
+        for _, bits_now in now:
+            near |= bits_now
+        if not (seen := by_token[token[0], near]):
+            continue
+        for offset, some in seen.places:
+            place = at + offset
+            if place > last:
+                places.append((place, some))
+                last = place
+            elif place >= start:
+                _insert(places, place, some)
+        for probe, low, high in seen.searches:
+            low, high = max(at + low, start), min(at + high, stop)
+            if low < high:
+                searches.setdefault(probe, []).append((low, high))
+    while places and places[-1][0] >= stop:
+        places.pop()
+    for probe, windows in searches.items():
+        found.append((probe, _merged(windows) if len(windows) > 1 else windows))
+    return places
+
+
+def _insert(places: list[Place], place: int, some: tuple[Rule, ...]) -> None:
+    """Before a token something may begin that stands in another."""
+    index = len(places)
+    while index and places[index - 1][0] > place:
+        index -= 1
+    if index and places[index - 1][0] == place:
+        both = {*places[index - 1][1], *some}
+        places[index - 1] = place, tuple(sorted(both, key=_ORDER))
+    else:
+        places.insert(index, (place, some))
 
 
 def _windows(
-    near: list[tuple[str, tuple[Nearby, ...]]], folded: str, base: int, start: int, stop: int, shapes: str
+    near: list[tuple[str, Woken]],
+    folded: str,
+    base: int,
+    start: int,
+    stop: int,
+    shapes: str,
+    awake: list[tuple[int, int, int]],
 ) -> dict[Nearby, list[Window]]:
-    """Where the matches can begin that are near one of these words; disjoint, the last one first."""
+    """Where the matches can begin that are near one of these words; disjoint, the last one first.
+
+    Where those may that tokens show is added to `awake`.
+    """
     found: dict[Nearby, list[Window]] = {}
-    for word, every in near:
+    for word, (in_tokens, every) in near:
         places = list(_places(word, folded))
-        if len(places) > 1:
+        for earliest, latest, bits in in_tokens:
+            for at in places:
+                first = base + at
+                awake.append((first + len(word) if latest < 0 else first - latest, first - earliest + 1, bits))
+        if every and len(places) > 1:
             every = tuple(each for each in every if not each.strings or _has_one_of(each.strings, shapes))
         for at in places:
             first = base + at
