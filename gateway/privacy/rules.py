@@ -40,9 +40,15 @@ class Nearby:
 
 
 class Woken(NamedTuple):
-    """What a word says: bits of rules that tokens show, by where these may begin, and other rules."""
+    """What a word says, which stands between spaces here, of a pair the second.
 
-    in_tokens: tuple[tuple[int, int, int], ...]  # earliest, latest, bits
+    `in_tokens` are bits of rules that tokens show, by where these may begin, at the earliest and the latest;
+    `nearby` other rules.
+    """
+
+    spaced: str
+    length: int
+    in_tokens: tuple[tuple[int, int, int], ...]
     nearby: tuple[Nearby, ...]
 
 
@@ -169,11 +175,10 @@ def combine(some: Iterable[Rule]) -> Rules:
         for word in words:
             places.setdefault(word, []).append(nearby)
     rules.by_word = {
-        word: Woken(_by_reach(bits.get(word, {})), tuple(places.get(word, ())))
-        for word in (*bits, *places)
+        word: _woken(word, bits.get(word, {}), places.get(word, ())) for word in (*bits, *places)
     }
     rules.by_word_without_digit = {
-        word: Woken((), without)
+        word: _woken(word, {}, without)
         for word, known in places.items()
         if (without := tuple(nearby for nearby in known if not nearby.probe.digit))
     }
@@ -198,8 +203,10 @@ def combine(some: Iterable[Rule]) -> Rules:
     return rules
 
 
-def _by_reach(bits: dict[tuple[int, int], int]) -> tuple[tuple[int, int, int], ...]:
-    return tuple((earliest, latest, some) for (earliest, latest), some in bits.items())
+def _woken(word: str, bits: dict[tuple[int, int], int], nearby: Iterable[Nearby]) -> Woken:
+    last = word.rpartition(" ")[2]
+    in_tokens = tuple((earliest, latest, some) for (earliest, latest), some in bits.items())
+    return Woken(f" {last} ", len(last), in_tokens, tuple(nearby))
 
 
 # Tokens that nothing but their beginning and their length gives away.
@@ -268,19 +275,10 @@ def fold(text: str) -> str:
 
 
 def read_words(text: str) -> tuple[str, list[str]]:
-    """The text in lower case, a character for a character, and its words.
-
-    What is no letter may have become a space.
-    """
-    if text.isascii():
-        folded = text.encode().translate(_LETTERS).decode()
-        return folded, folded.split()
-    folded = fold(text)
-    return folded, words_of(folded)
-
-
-def words_of(folded: str) -> list[str]:
-    return _WORD.findall(folded)
+    """The text in lower case, a character for a character, with a space for what is no letter, and its words."""
+    raw = text.encode() if text.isascii() else fold(text).encode("latin-1", "replace")
+    folded = raw.translate(_LETTERS).decode()
+    return folded, folded.split()
 
 
 def word_places(folded: str) -> Iterator[re.Match[str]]:

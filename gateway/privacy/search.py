@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 from operator import attrgetter
-from string import ascii_lowercase
 from typing import Any, NamedTuple
 
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
@@ -26,7 +25,6 @@ STRETCH = 1024
 _AT_ONCE = 8
 # In so few places it is matched: a search would go on as far as a match may reach.
 _FEW = 2
-_LETTERS = frozenset(ascii_lowercase)
 
 
 class Span(NamedTuple):
@@ -272,7 +270,7 @@ def _looks(
         if behind_another := rules.pairs.keys() & words:
             known |= by_word.keys() & _pairs_in(words, behind_another, rules.pairs, cut=behind > 0)
         if known:
-            near = [(word.rpartition(" ")[2], by_word[word]) for word in known]
+            near = [by_word[word] for word in known]
             for nearby, windows in _windows(near, folded, behind, start, stop, shapes, awake).items():
                 found.append((nearby.probe, windows))
     places = _in_tokens(rules.by_token, shapes, awake, start, stop, found) if "0" in shapes else []
@@ -351,7 +349,7 @@ def _insert(places: list[Place], place: int, some: tuple[Rule, ...]) -> None:
 
 
 def _windows(
-    near: list[tuple[str, Woken]],
+    near: list[Woken],
     folded: str,
     base: int,
     start: int,
@@ -364,19 +362,26 @@ def _windows(
     Where those may that tokens show is added to `awake`.
     """
     found: dict[Nearby, list[Window]] = {}
-    for word, (in_tokens, every) in near:
-        places = list(_places(word, folded))
-        for earliest, latest, bits in in_tokens:
-            for at in places:
-                first = base + at
-                awake.append((first + len(word) if latest < 0 else first - latest, first - earliest + 1, bits))
-        if every and len(places) > 1:
+    spaced = f" {folded} "
+    for word, length, in_tokens, every in near:
+        places = []
+        at = spaced.find(word)
+        while at >= 0:
+            places.append(at)
+            first = base + at
+            for earliest, latest, bits in in_tokens:
+                # Behind a cue, the match begins where the word has ended at the earliest.
+                low = first + length if latest < 0 else first - latest
+                awake.append((low, first - earliest + 1, bits))
+            at = spaced.find(word, at + length)
+        if not every:
+            continue
+        if len(places) > 1:
             every = tuple(each for each in every if not each.strings or _has_one_of(each.strings, shapes))
         for at in places:
             first = base + at
-            behind = first + len(word)
+            behind = first + length
             for nearby in every:
-                # Behind a cue, the match begins where the word has ended at the earliest.
                 low = behind if nearby.latest < 0 else first - nearby.latest
                 if low < start:
                     low = start
@@ -416,16 +421,6 @@ def _narrowed(low: int, high: int, nearby: Nearby, shapes: str) -> int:
             if at < first:
                 first = at
     return first
-
-
-def _places(word: str, folded: str) -> Iterator[int]:
-    """Where the word stands as a whole word."""
-    at = folded.find(word)
-    while at >= 0:
-        end = at + len(word)
-        if (at == 0 or folded[at - 1] not in _LETTERS) and folded[end : end + 1] not in _LETTERS:
-            yield at
-        at = folded.find(word, end)
 
 
 def _merged(windows: list[Window]) -> list[Window]:
