@@ -160,7 +160,11 @@ class Rule:
     def match_at(self, text: str, at: int) -> int:
         """Where the match at a position ends, 0 if there is none. What `until` takes is not in it."""
         found = self.match(text, at)
-        if found is None or (self.cue is not None and not self.maybe_led(text, at)):
+        return 0 if found is None else self.accept_found(text, at, found)
+
+    def accept_found(self, text: str, at: int, found: Any) -> int:
+        """As `match_at`, of what the pattern has found there."""
+        if self.cue is not None and not self.maybe_led(text, at):
             return 0
         return self.accept(text, at, found[0])
 

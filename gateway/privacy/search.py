@@ -173,7 +173,8 @@ def find_stretch(
     place, some = next(sighted)
     others = iter((*taken, (_NOWHERE, _NOWHERE)))
     other, behind_other = next(others)
-    seen = 0
+    most = limit if limit < other else other
+    tried = 0
     while True:
         while ahead and ahead[0][0] < start:
             _, tie, one = ahead[0]
@@ -181,36 +182,50 @@ def find_stretch(
                 heapreplace(ahead, (at, tie, one))
             else:
                 heappop(ahead)
-        while place < start:
+        at = ahead[0][0] if ahead else _NOWHERE
+        border = at if at < other else other
+        while place < border:
+            if place >= start:
+                for rule in some:
+                    found = rule.match(text, place)
+                    if found is not None and (end := _end_of(rule, text, place, found, most)):
+                        start = end
+                        spans.append(Span(place + rule.entity.keep, end, rule.entity))
+                        break
+                tried += 1
+                if tried % _AT_ONCE == 0 and start < stop:
+                    yield max(start, place + 1)
             place, some = next(sighted)
-        at = ahead[0][0] if ahead and ahead[0][0] < place else place
-        if at == _NOWHERE:
+        if place == at == _NOWHERE:
             break
-        while behind_other <= at:
+        if border == other:
+            start = max(start, behind_other)
             other, behind_other = next(others)
-        if other <= at:
-            start = behind_other
-            continue
-        start = at + 1
-        most = limit if limit < other else other
-        best: tuple[int, Rule] | None = None
-        if ahead and ahead[0][0] == at:
-            best = _first_of(ahead, text, at, most)
-        if at == place:
-            for rule in some:
+            most = limit if limit < other else other
+        elif start <= at:
+            start, best = at + 1, _first_of(ahead, text, at, most)
+            for rule in some if place == at else ():
                 if best is not None and best[1].order < rule.order:
                     break
-                end = rule.match_at(text, at)
-                if end and (end := rule.end_of_secret(text, end)) <= most:
+                found = rule.match(text, at)
+                if found is not None and (end := _end_of(rule, text, at, found, most)):
                     best = end, rule
                     break
-        if best is not None:
-            start, rule = best
-            spans.append(Span(at + rule.entity.keep, start, rule.entity))
-        seen += 1
-        if seen % _AT_ONCE == 0 and start < stop:
-            yield start
+            if best is not None:
+                start, rule = best
+                spans.append(Span(at + rule.entity.keep, start, rule.entity))
+            tried += 1
+            if tried % _AT_ONCE == 0 and start < stop:
+                yield start
     yield max(start, stop)
+
+
+def _end_of(rule: Rule, text: str, at: int, found: Any, limit: int) -> int:
+    """Where what its pattern has found ends, 0 if it is no match that ends by `limit`."""
+    end = rule.accept_found(text, at, found)
+    if end and rule.until is not None:
+        end = rule.end_of_secret(text, end)
+    return end if end <= limit else 0
 
 
 def _first_of(
@@ -298,7 +313,6 @@ def _in_tokens(
 ) -> list[Place]:
     """What may begin where by the shape of its token; what must be searched in a long one is added."""
     places: list[Place] = []
-    last = start - 1
     awake.sort()
     pending = iter((*awake, _NEVER))
     first, end, bits = next(pending)
@@ -306,26 +320,25 @@ def _in_tokens(
     searches: dict[Probe, list[Window]] = {}
     for token in by_token.find(shapes):
         at = start + token.start()
-        behind = start + token.end()
         near = 0
         if now:
             now = [each for each in now if each[0] > at]
-        while first < behind:
-            if end > at:
-                now.append((end, bits))
-            first, end, bits = next(pending)
-        for _, bits_now in now:
-            near |= bits_now
-        if not (seen := by_token[token[0], near]):
-            continue
-        for offset, some in seen.places:
-            place = at + offset
-            if place > last:
-                places.append((place, some))
-                last = place
-            elif place >= start:
-                _insert(places, place, some)
-        for probe, low, high in seen.searches:
+        if first != _NOWHERE:
+            behind = start + token.end()
+            while first < behind:
+                if end > at:
+                    now.append((end, bits))
+                first, end, bits = next(pending)
+        for _, more in now:
+            near |= more
+        known, long = by_token[token[0], near]
+        if known:
+            if known[0][0] >= 0:
+                places += [(at + offset, some) for offset, some in known]
+            else:
+                for offset, some in known:
+                    _insert(places, at + offset, some)
+        for probe, low, high in long:
             low, high = max(at + low, start), min(at + high, stop)
             if low < high:
                 searches.setdefault(probe, []).append((low, high))
