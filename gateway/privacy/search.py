@@ -262,7 +262,10 @@ def _looks(
             for each in members:
                 for string in each.strings:
                     if string in shapes:
-                        found.append((each.probe, [(start, stop)]))
+                        if not each.narrows:
+                            found.append((each.probe, [(start, stop)]))
+                        elif window := each.window(text, shapes, start, stop):
+                            found.append((each.probe, [window]))
                         break
     between = runs(seen)
     for each in rules.by_signs:

@@ -8,6 +8,7 @@ once for all tokens of a shape.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from string import digits
@@ -15,10 +16,12 @@ from typing import NamedTuple
 
 from gateway.privacy.probe import Probe, probe_of
 from gateway.privacy.rule import Rule
-from gateway.privacy.shapes import Needles, begins_with, images, needles, shape
+from gateway.privacy.shapes import NO_NEEDLES, Needles, begins_with, images, needles, shape, spelt_out
 
 _TOKEN = frozenset("0A ./()+-")
 _SHORTEST_TOKEN = 4
+# A shorter sign is found in most texts.
+_SHORTEST_SIGN = 3
 _A_TOKEN = r"[0A(+.][0A ./()+-]{3,}"
 _WITH_DIGIT = re.compile(f"(?=[^0]*0){_A_TOKEN}").fullmatch
 _DIGITS = re.compile(r"0[0 ./()+-]{3,}").search
@@ -42,7 +45,9 @@ class Sighted:
         "_firsts",
         "_inside",
         "_not_behind",
+        "_sign",
         "in_tokens",
+        "narrows",
         "offset",
         "probe",
         "shortest",
@@ -54,6 +59,13 @@ class Sighted:
         self.shortest = min(map(len, self.strings), default=0)
         self.probe = probe
         rules = probe.rules
+        # Where a string stands that is the shape of a sign, the sign may be looked for.
+        signs = {rule.entity.sign for rule in rules}
+        sign = signs.pop() if len(signs) == 1 else ""
+        told = spelt_out(sign) if sign and self.shortest >= _SHORTEST_SIGN else NO_NEEDLES
+        self._sign = re.compile(sign).match if told.strings == self.strings and not told.offset else None
+        # A match that begins with the string may begin nearly anywhere.
+        self.narrows = self._sign is not None or self.offset > 0
         self._firsts = "".join(c for c in _TOKEN if any(rule.may(c) for rule in rules))
         begins = not set(self._firsts) & set(_NO_BEGINNING)
         self._inside = begins and all(images(rule.entity.core) <= _TOKEN for rule in rules)
@@ -69,6 +81,19 @@ class Sighted:
             for c, of in _CHARACTERS.items()
             if all(len(re.findall(r.entity.before or "(?!)", of)) == len(of) for r in rules)
         )
+
+    def window(self, text: str, shapes: str, start: int, stop: int) -> tuple[int, int] | None:
+        """From where to where in the text the rules' matches may begin, by its shape from `start` on."""
+        first, last = sys.maxsize, 0
+        for string in self.strings:
+            at = shapes.find(string)
+            while at >= 0 and self._sign is not None and self._sign(text, start + at) is None:
+                at = shapes.find(string, at + 1)
+            if at >= 0:
+                first = min(first, at)
+                last = max(last, shapes.rfind(string))
+        low, high = max(start, start + first - self.offset), min(stop, start + last + 1)
+        return (low, high) if low < high else None
 
     def places(self, token: str) -> Iterator[tuple[int, int]]:
         """From where to where in a token the rules' matches may begin, or before it."""
