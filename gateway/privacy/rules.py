@@ -150,7 +150,9 @@ def combine(some: Iterable[Rule]) -> Rules:
             elif rule.needles.strings:
                 shaped.setdefault((rule.needles, spelt), []).append(rule)
             else:
-                always.setdefault((before, entity.sign, spelt, rule.digit), []).append(rule)
+                # What one way to begin spells is found sooner by itself than by the search for a match.
+                sign = entity.sign or ("".join(*entity.openings) if spelt and len(entity.openings) == 1 else "")
+                always.setdefault((before, sign, spelt, rule.digit), []).append(rule)
     rules.probes = tuple(probe_of(tuple(group), sign, spelt) for (_, sign, spelt, _), group in always.items())
     rules.probes_without_digit = tuple(probe for probe in rules.probes if not probe.digit)
     sighted = []

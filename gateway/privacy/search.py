@@ -87,7 +87,7 @@ class _Watch:
         stand many rules look at the same ones, and all but the first that matches need not be asked.
         """
         probe, windows = self.probe, self.windows
-        behind, led_behind = probe.behind, probe.led_behind
+        behind, led_behind, only = probe.behind, probe.led_behind, probe.only
         self.rule = None
         while windows:
             low, high = windows[-1]
@@ -110,7 +110,13 @@ class _Watch:
                 if led_behind is not None and not led_behind[text[at - ENDING if at > ENDING else 0 : at]]:
                     continue
                 self.found = found
-                if probe.digit or self.check(text, at):
+                if probe.digit:
+                    return int(at)
+                if only is None:
+                    if self.check(text, at):
+                        return int(at)
+                elif end := only.accept(text, at, found[1]):
+                    self.rule, self.end = only, end
                     return int(at)
             windows.pop()
         return -1
@@ -316,31 +322,32 @@ def _in_tokens(
 ) -> list[Place]:
     """What may begin where by the shape of its token; what must be searched in a long one is added."""
     places: list[Place] = []
+    searches: dict[Probe, list[Window]] = {}
     awake.sort()
     pending = iter((*awake, _NEVER))
     first, end, bits = next(pending)
     now: list[tuple[int, int]] = []
-    searches: dict[Probe, list[Window]] = {}
+    near = 0
     for token in by_token.find(shapes):
         at = start + token.start()
-        near = 0
-        if now:
-            now = [each for each in now if each[0] > at]
-        if first != _NOWHERE:
+        if awake:
+            if now:
+                now = [each for each in now if each[0] > at]
             behind = start + token.end()
             while first < behind:
                 if end > at:
                     now.append((end, bits))
                 first, end, bits = next(pending)
-        for _, more in now:
-            near |= more
+            near = 0
+            for _, more in now:
+                near |= more
         known, long = by_token[token[0], near]
-        if known:
-            if known[0][0] >= 0:
-                places += [(at + offset, some) for offset, some in known]
-            else:
-                for offset, some in known:
-                    _insert(places, at + offset, some)
+        if known and known[0][0] < 0:
+            for offset, some in known:
+                _insert(places, at + offset, some)
+        else:
+            for offset, some in known:
+                places.append((at + offset, some))
         for probe, low, high in long:
             low, high = max(at + low, start), min(at + high, stop)
             if low < high:

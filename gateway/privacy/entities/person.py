@@ -170,7 +170,10 @@ def person(candidate: str) -> int:
     """A name that its own words give away."""
     # Most capitalised words of a text end in these lines.
     if candidate.isalpha():
-        return 0 if candidate.isupper() or not marks_of(candidate) & _STANDS_ALONE else len(candidate)
+        marks = MARKS.get(candidate.lower())
+        if marks is None:
+            marks = marks_of(candidate)
+        return 0 if not marks & _STANDS_ALONE or candidate.isupper() else len(candidate)
     text = candidate.partition(" ")[0]
     marks = MARKS.get(text.lower(), 0)
     if marks & _ORDINARY and not marks & _NAME and len(text) > 1:
