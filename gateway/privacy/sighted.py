@@ -175,6 +175,8 @@ class Tokens(dict[tuple[str, int], Seen]):
         super().__init__()
         self.members = tuple(sorted(members, key=attrgetter("shortest")))
         self.near = tuple(near)
+        # So far before a token something of it may begin.
+        self.before = max((each.offset for each in self.near), default=0)
 
     def __missing__(self, key: tuple[str, int]) -> Seen:
         token, near = key
