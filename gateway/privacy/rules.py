@@ -22,6 +22,8 @@ from gateway.privacy.sighted import Sighted, Tokens, sighted_in_tokens
 
 # A cut word is read as a shorter one; it then stands farther from the place than any row allows.
 _LONGEST_WORD = 2 * LEFT_CONTEXT
+# What may begin before a token does so hardly farther from it. One figure for all, so that words say few.
+_BEFORE_TOKEN = 16
 # Near a word, looking for more strings than that costs as much as the search.
 _MANY_NEEDLES = 6
 
@@ -126,9 +128,12 @@ def combine(some: Iterable[Rule]) -> Rules:
         entity = rule.entity
         if entity.words:
             reach = (-entity.within, -1) if entity.cue else (0, rule.longest)
-            if (sighted := sighted_in_tokens(rule)) is None:
+            sighted = sighted_in_tokens(rule)
+            if sighted is None or sighted.before > _BEFORE_TOKEN:
                 near.setdefault((entity.words, *reach, rule.digit), []).append(rule)
                 continue
+            # It is told by a token that begins so much later than the match.
+            reach = (reach[0] - min(sighted.before, 1) * _BEFORE_TOKEN, reach[1])
             for word in entity.words:
                 known = bits.setdefault(word, {})
                 known[reach] = known.get(reach, 0) | 1 << len(in_tokens)

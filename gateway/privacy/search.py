@@ -331,12 +331,11 @@ def _in_tokens(
     for token in by_token.find(shapes):
         at = start + token.start()
         if awake:
-            before = at - by_token.before
             if now:
-                now = [each for each in now if each[0] > before]
+                now = [each for each in now if each[0] > at]
             behind = start + token.end()
             while first < behind:
-                if end > before:
+                if end > at:
                     now.append((end, bits))
                 first, end, bits = next(pending)
             near = 0

@@ -46,6 +46,7 @@ class Sighted:
         "_inside",
         "_not_behind",
         "_sign",
+        "before",
         "in_tokens",
         "narrows",
         "offset",
@@ -74,6 +75,8 @@ class Sighted:
         told = bool(self.strings) and all(map(_WITH_DIGIT, self.strings))
         self._anywhere = begins and width >= _SHORTEST_TOKEN and not told
         self.in_tokens = self._anywhere or told
+        # So far before a token a match may begin.
+        self.before = 0 if self._inside or self._anywhere else self.offset
         if self._anywhere:
             self.shortest = width
         self._not_behind = "".join(
@@ -175,37 +178,38 @@ class Tokens(dict[tuple[str, int], Seen]):
         super().__init__()
         self.members = tuple(sorted(members, key=attrgetter("shortest")))
         self.near = tuple(near)
-        # So far before a token something of it may begin.
-        self.before = max((each.offset for each in self.near), default=0)
 
     def __missing__(self, key: tuple[str, int]) -> Seen:
         token, near = key
-        if "0" in token:
-            seen = self._seen(token, [each for bit, each in enumerate(self.near) if near >> bit & 1])
-        else:
+        if "0" not in token:
             seen = _NOTHING
+        elif near:
+            woken = [each for bit, each in enumerate(self.near) if near >> bit & 1]
+            seen = _seen(token, woken, self[token, 0])
+        else:
+            seen = _seen(token, self.members, _NOTHING)
         if len(token) <= _LONGEST_TOKEN:
             if len(self) >= _MANY_TOKENS:
                 self.clear()
             self[key] = seen
         return seen
 
-    def _seen(self, token: str, near: list[Sighted]) -> Seen:
-        length = len(token)
-        found: dict[int, list[Rule]] = {}
-        searches: list[tuple[Probe, int, int]] = []
-        for each in (*self.members, *near):
-            if each.shortest > length:
+
+def _seen(token: str, members: Iterable[Sighted], more: Seen) -> Seen:
+    """What the members say of a token, and more that is known of it."""
+    length = len(token)
+    found = {at: list(rules) for at, rules in more.places}
+    searches = list(more.searches)
+    for each in members:
+        if each.shortest > length:
+            continue
+        for low, high in each.places(token):
+            if length > _LONGEST_TOKEN:
+                searches.append((each.probe, low, high))
                 continue
-            for low, high in each.places(token):
-                if length > _LONGEST_TOKEN:
-                    searches.append((each.probe, low, high))
-                    continue
-                for at in range(low, high):
-                    found.setdefault(at, []).extend(each.probe.rules)
-        return Seen(
-            tuple((at, tuple(sorted(found[at], key=_ORDER))) for at in sorted(found)), tuple(searches)
-        )
+            for at in range(low, high):
+                found.setdefault(at, []).extend(each.probe.rules)
+    return Seen(tuple((at, tuple(sorted(found[at], key=_ORDER))) for at in sorted(found)), tuple(searches))
 
 
 _ORDER = attrgetter("order")
