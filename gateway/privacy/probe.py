@@ -73,7 +73,9 @@ class Probe:
         return self._compiled[3]
 
     @cached_property
-    def _compiled(self) -> tuple[Search, Search, Callable[[Any], tuple[Sequence[Rule], str | None]], int, bool]:
+    def _compiled(
+        self,
+    ) -> tuple[Search, Search, Callable[[Any], tuple[Sequence[Rule], str | None]], int, bool]:
         rules = self.rules
         first = "".join(dict.fromkeys(rule.first for rule in rules))
         last = "".join({rule.last for rule in rules}) if all(rule.entity.cue for rule in rules) else ""

@@ -43,7 +43,6 @@ class Sighted:
     __slots__ = (
         "_anywhere",
         "_firsts",
-        "_inside",
         "_not_behind",
         "_sign",
         "before",
@@ -63,20 +62,24 @@ class Sighted:
         # Where a string stands that is the shape of a sign, the sign may be looked for.
         signs = {rule.entity.sign for rule in rules}
         sign = signs.pop() if len(signs) == 1 else ""
-        told = spelt_out(sign) if sign and self.shortest >= _SHORTEST_SIGN else NO_NEEDLES
-        self._sign = re.compile(sign).match if told.strings == self.strings and not told.offset else None
+        shapes = spelt_out(sign) if sign and self.shortest >= _SHORTEST_SIGN else NO_NEEDLES
+        known = shapes.strings == self.strings and not shapes.offset
+        self._sign = re.compile(sign).match if sign and known else None
         # A match that begins with the string may begin nearly anywhere.
         self.narrows = self._sign is not None or self.offset > 0
+        told = bool(self.strings) and all(map(_WITH_DIGIT, self.strings))
+        inside = all(images(rule.entity.core) <= _TOKEN for rule in rules)
+        # Where no string tells, the rows that begin as tokens do may begin anywhere in one.
+        width = min(begins_with(rule.entity.core, _TOKEN, inside and rule.digit) for rule in rules)
+        self.in_tokens = told or width >= _SHORTEST_TOKEN
+        if not self.in_tokens:
+            return
         self._firsts = "".join(c for c in _TOKEN if any(rule.may(c) for rule in rules))
         begins = not set(self._firsts) & set(_NO_BEGINNING)
-        self._inside = begins and all(images(rule.entity.core) <= _TOKEN for rule in rules)
-        # Where no string tells, the rows that begin as tokens do may begin anywhere in one.
-        width = min(begins_with(rule.entity.core, _TOKEN, rule.digit and self._inside) for rule in rules)
-        told = bool(self.strings) and all(map(_WITH_DIGIT, self.strings))
-        self._anywhere = begins and width >= _SHORTEST_TOKEN and not told
+        self._anywhere = begins and not told
         self.in_tokens = self._anywhere or told
         # So far before a token a match may begin.
-        self.before = 0 if self._inside or self._anywhere else self.offset
+        self.before = 0 if begins and (inside or self._anywhere) else self.offset
         if self._anywhere:
             self.shortest = width
         self._not_behind = "".join(
@@ -107,8 +110,7 @@ class Sighted:
             if not found:
                 return
             first, last = min(found) - self.offset, max(map(token.rfind, self.strings)) + 1
-        if self._inside or self._anywhere:
-            first = max(first, 0)
+            first = max(first, -self.before)
         # Of a long token, which comes once, to look at every place costs more than to search it all.
         if len(token) > _LONGEST_TOKEN:
             yield first, last

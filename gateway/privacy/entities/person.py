@@ -24,6 +24,7 @@ _NAME = _ANY_GIVEN | _SURNAME
 _ORDINARY = _WORD | _PLACE | _BODY
 _STANDS_ALONE = _ALONE | _SURNAME_ALONE
 
+
 def _spelt(words: Iterable[str]) -> str:
     """One pattern for many words: common beginnings are spelt once."""
     branches = []
@@ -50,7 +51,8 @@ _DOES = (
     "|graduated|married|lives|lived|died|born|smiled|laughed|nodded|shouted|whispered|filed|prepared|designed"
     "|managed|led|finished|helped|gave|sent|works|worked|explained|suggested|mentioned|noted|chaired|debugged"
 )
-_RUN = rf"{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}(?: {_spelt(_DOES.split('|'))}|\.)?"
+_DID = _spelt(_DOES.split("|"))
+_RUN = rf"{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}(?: {_DID}|\.)?"
 _CUED_RUN = rf"{_PREFIX}{{0,3}}{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}\.?"
 _SMALL_RUN = rf"{_LOWER}{{2,24}}(?: {_LOWER}{{2,24}})?"
 _LONGEST = 270
