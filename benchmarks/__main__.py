@@ -19,6 +19,7 @@ from benchmarks import (
     accuracy_report,
     counts,
     guard,
+    holding,
     micro,
     output_guard,
     plots,
@@ -84,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             console.print(f"Left out: {name} is not here ({CANDIDATES[name].missing}).", highlight=False)
             for each in scenarios:
                 each.candidates = [it for it in each.candidates if it != name]
-    run = Run(results.stamp(program("nginx")), _measure([it for it in scenarios if it.candidates], console))
+    outcomes = _measure([it for it in scenarios if it.candidates], console)
+    run = Run(results.stamp(program("nginx")), outcomes, list(holding.measure()))
     for outcome in run.outcomes:
         for name, why in outcome.failed.items():
             console.print(f"[red]Failed:[/] {name} in {outcome.scenario.name}: {why}", highlight=False)

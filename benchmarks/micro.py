@@ -49,7 +49,7 @@ def measure() -> Iterator[tuple[Part, float]]:
 
 def parts() -> Iterator[Part]:
     request = wires.encode_request(dialogue.Asked(dialogue.values(0), "prose"), 1)
-    vault, hidden = _guarded(request)
+    vault, hidden = guarded(request)
     mentions = wires.frames("openai", hidden, EVENTS)
     clean = [frame for frame in mentions if frame == mentions[1] or b'"content":" ' in frame][:50]
     tokens = dialogue.tokens(hidden, EVENTS)
@@ -78,7 +78,7 @@ def parts() -> Iterator[Part]:
         text = _prose(size)
         yield Part(f"redact: find in {size} characters", "text", partial(find, text, every_rule()))
     yield Part("request: parse", "request", lambda: parse_request(request))
-    yield Part("request: parse and redact", "request", lambda: _guarded(request))
+    yield Part("request: parse and redact", "request", lambda: guarded(request))
     yield Part("request: make the answer's scan", "request", lambda: answer_scan(vault))
     chat = parse_request(request)
     forwarded = partial(forward, chat, Target("gpt-4o-mini", stream=True, ask_usage=False))
@@ -96,7 +96,7 @@ def _restore(vault: Vault, whole: bytes) -> bytes:
     return encode(body)
 
 
-def _guarded(request: bytes) -> tuple[Vault, dialogue.Asked]:
+def guarded(request: bytes) -> tuple[Vault, dialogue.Asked]:
     vault = Vault()
     chat = parse_request(request)
     redact_request(chat.body, OPENAI_CHAT.classifier(False), vault, OPENAI_CHAT.field_names)

@@ -82,6 +82,9 @@ PROMISES = (
     Promise("tokens", "the same, translated", _ratio("sluice-translated", "nginx"), "at most", 2.0),
     Promise("tokens", "CPU per event, in Portkey's", _ratio("sluice", "portkey"), "at most", 0.2, 3),
     Promise("tokens", "CPU per event, in LiteLLM's", _ratio("sluice", "litellm"), "at most", 0.033, 3),
+    Promise(
+        "workers", "the same of two workers, in one worker's", _ratio("sluice-two", "sluice"), "at most", 1.05
+    ),
     Promise("tokens", "ms added to the first token", _added("first_ms", 0), "at most", 1.0),
     Promise("tokens", "the same, 99th percentile", _added("first_ms", 1), "at most", 5.0),
     Promise(

@@ -9,6 +9,7 @@ from benchmarks.promises import is_disturbed, verdicts
 from benchmarks.results import (
     LATEST,
     P99,
+    Held,
     Outcome,
     Run,
     Spread,
@@ -41,6 +42,8 @@ def render(run: Run) -> str:
     ]
     for outcome in run.outcomes:
         lines += ["", *_section(outcome)]
+    if run.held:
+        lines += ["", *_held(run.held)]
     named = dict.fromkeys(name for outcome in run.outcomes for name in outcome.scenario.candidates)
     lines += ["", "## Who was measured", ""]
     lines += [f"- `{name}`: {CANDIDATES[name].about}" for name in named if name in CANDIDATES]
@@ -72,6 +75,30 @@ def _section(outcome: Outcome) -> Iterator[str]:
     for name, why in outcome.failed.items():
         yield ""
         yield f"`{name}` failed: {' '.join(why.split())[:200]}"
+
+
+def _held(shapes: Sequence[Held]) -> Iterator[str]:
+    yield "## Held"
+    yield ""
+    yield (
+        "Frames that left with a later one, since text in them or before them was undecided until then; the "
+        "time in events. An answer in the defaults, same dialect."
+    )
+    yield ""
+    yield from table(
+        ["", "frames", "held", "of all", "held for, mean", "at most"],
+        (
+            [
+                it.shape,
+                str(it.frames),
+                str(it.held),
+                f"{it.held / it.frames:.0%}",
+                f"{it.events / it.held:.1f}" if it.held else _NONE,
+                str(it.longest),
+            ]
+            for it in shapes
+        ),
+    )
 
 
 def _written(figure: Spread | None, digits: int) -> str:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from benchmarks.dialogue import Shape
 from benchmarks.scenarios import Scenario
 
 FOLDER = Path(__file__).parent / "results"
@@ -63,9 +64,20 @@ class Outcome(Struct):
     failed: dict[str, str] = {}
 
 
+class Held(Struct):
+    """Of the `frames` of an answer of a shape, `held` had to wait; for so many events, summed and at most."""
+
+    shape: Shape
+    frames: int
+    held: int
+    events: int
+    longest: int
+
+
 class Run(Struct):
     stamp: Stamp
     outcomes: list[Outcome]
+    held: list[Held] = []
 
 
 class Spread(Struct, frozen=True):

@@ -163,8 +163,8 @@ def _streaming(texts: dict[str, str]) -> Iterator[Row]:
         entity.name: "flag" for entity in ENTITIES if entity.kind not in REDACTED_IN_ANSWERS
     }
     plans = {
-        "answer": plan_for(in_answers().acting, vault.grammar()),
-        "answer, rest flagged": plan_for(every_rule(), vault.grammar(), seen),
+        "answer": plan_for(in_answers().acting, vault.openings()),
+        "answer, rest flagged": plan_for(every_rule(), vault.openings(), seen),
     }
     for name, plan in plans.items():
         for kind, text in {**texts, "placeholders": restored + _ENGLISH}.items():

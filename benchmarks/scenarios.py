@@ -39,6 +39,7 @@ SCENARIOS: dict[str, Scenario] = {
                 "nginx",
                 "haproxy",
                 "sluice-pass",
+                "sluice-redact",
                 "sluice",
                 "sluice-translated",
                 "portkey",
@@ -49,7 +50,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(
             "bursts",
             "the same, all started at once: events come in bursts",
-            ["nginx", "sluice-pass", "sluice"],
+            ["nginx", "sluice"],
             together=True,
         ),
         Scenario(
@@ -57,6 +58,9 @@ SCENARIOS: dict[str, Scenario] = {
             "the same, of prose, code, lists of numbers, and prose that repeats each value three times",
             ["nginx", "sluice"],
             shapes=SHAPES,
+        ),
+        Scenario(
+            "workers", "the first load again, on two workers that share a core", ["sluice", "sluice-two"]
         ),
         Scenario(
             "crowd",

@@ -6,7 +6,7 @@ from functools import partial
 
 from benchmarks.candidates.candidate import BenchmarkFailed, Candidate, Proxy, program
 from benchmarks.candidates.others import litellm, litellm_command, portkey, portkey_folder
-from benchmarks.candidates.ours import PASSING, sluice
+from benchmarks.candidates.ours import PASSING, REDACTING, sluice
 from benchmarks.candidates.web import direct, haproxy, nginx
 
 __all__ = ["CANDIDATES", "BenchmarkFailed", "Candidate", "Proxy", "program"]
@@ -25,10 +25,18 @@ CANDIDATES: dict[str, Candidate] = {
         "one thread; looks at nothing", haproxy, partial(program, "haproxy"), "apt install haproxy"
     ),
     "sluice-pass": Candidate("a policy that allows everything: looks for nothing", sluice(more=PASSING)),
-    "sluice": Candidate("redacts, restores and scans the answer: the defaults", sluice(), redacts=True),
+    "sluice-redact": Candidate(
+        "redacts requests and restores answers, and looks for nothing else",
+        sluice(more=REDACTING),
+        redacts=True,
+    ),
+    "sluice": Candidate(
+        "the defaults: judges requests, redacts them, scans answers and restores them", sluice(), redacts=True
+    ),
     "sluice-plain": Candidate(
         "the same, reading the provider with aiohttp's client", sluice("plain"), redacts=True
     ),
+    "sluice-two": Candidate("the defaults, with two workers", sluice(workers=2), redacts=True),
     "sluice-translated": Candidate(
         "the defaults, and an Anthropic stream told to a client of OpenAI's dialect",
         sluice(dialect="anthropic"),

@@ -14,7 +14,7 @@ from benchmarks.processor import started
 _SERVER = """\
 [server]
 port = {port}
-workers = 1
+workers = {workers}
 upstream = "{upstream}"
 """
 _PROVIDER = """
@@ -24,27 +24,40 @@ base_url = "{provider}/v1"
 dialect = "{dialect}"
 api_key = "file:key"
 """
-PASSING = """
+_NO_THREATS = """
+[policies.threats]
+rules = { "*" = "off" }
+"""
+PASSING = f"""
 [[policies]]
 name = "default"
-request = { "*" = "allow" }
-answer = { "*" = "allow" }
-"""
+request = {{ "*" = "allow" }}
+answer = {{ "*" = "allow" }}
+{_NO_THREATS}"""
+REDACTING = f"""
+[[policies]]
+name = "default"
+answer = {{ "*" = "allow" }}
+{_NO_THREATS}"""
 
 
 # Patterns are compiled before anything is served; on a busy machine that takes a while.
 _PATIENCE_S = 60.0
 
 
-def sluice(upstream: str = "direct", *, dialect: str = "openai_chat", more: str = "") -> Start:
-    """`dialect` is the provider's; `more` goes behind the configuration, `PASSING` to look for nothing."""
+def sluice(
+    upstream: str = "direct", *, dialect: str = "openai_chat", more: str = "", workers: int = 1
+) -> Start:
+    """`dialect` is the provider's; `more` goes behind the configuration: `PASSING` to look for nothing,
+    `REDACTING` only for what requests hide and answers restore. All workers have the same core.
+    """
 
     @contextmanager
     def start(provider: str, folder: Path, core: int | None) -> Iterator[Proxy]:
         port = free_port()
         config = folder / "sluice.toml"
         (folder / "key").write_text("sk-benchmark")
-        text = _SERVER.format(port=port, upstream=upstream)
+        text = _SERVER.format(port=port, upstream=upstream, workers=workers)
         text += _PROVIDER.format(provider=provider, dialect=dialect)
         config.write_text(text + more)
         command = [sys.executable, "-m", "gateway", "serve", "--config", str(config), "--quiet"]

@@ -22,7 +22,7 @@ _VAULT = Vault()
 for _entity in ENTITIES:
     if _entity.label in ("PERSON", "EMAIL", "CREDIT_CARD"):
         _VAULT.hide(_entity, "x")
-_PLAN = plan_for(in_answers().acting, _VAULT.grammar())
+_PLAN = plan_for(in_answers().acting, _VAULT.openings())
 _SCAN = Scan(_PLAN, lambda entity, _: f"[{entity.label}]")
 _PATTERNS = [regex.compile(rule.entity.core) for rule in in_answers().acting]
 _ALTERNATION = regex.compile("|".join(f"(?:{rule.entity.core})" for rule in in_answers().acting))

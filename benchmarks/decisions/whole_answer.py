@@ -38,13 +38,12 @@ def _run(scan: Scan, text: str) -> None:
 
 def _by_turns(scan: Scan, text: str) -> None:
     """As chosen, but each stretch between placeholders by itself, whether anything overlaps or not."""
-    whole._by_turns(scan.plan, _POLICY.acting, text, 0)
+    whole._by_turns(scan.plan, _VAULT, _POLICY.acting, text, 0)
     assert scan.plan.flagged is not None
-    assert scan.plan.placeholders is not None
     at = 0
-    for token in scan.plan.placeholders(text, 0):
-        find(text[at : token.start()], scan.plan.flagged)
-        at = token.end()
+    for token in whole.placeholders(scan.plan, _VAULT, text, 0):
+        find(text[at : token.start], scan.plan.flagged)
+        at = token.end
     find(text[at:], scan.plan.flagged)
 
 

@@ -100,9 +100,16 @@ class Limits:
         self.fails_open = threats.on_error == "allow" or self._monitor
         self._rules = sorted(threats.rules.items(), key=_exactness)
         self._known: dict[str, RuleAction | None] = {}
-        self._most = {source: threats.of(source).action for source in THRESHOLDS}
+        is_off = threats.rules.get("*") == "off" and set(threats.rules.values()) == {"off"}
+        self._most: dict[Source, Decision] = {
+            source: "allow" if is_off else threats.of(source).action for source in THRESHOLDS
+        }
         self.thresholds = {source: threats.of(source).thresholds(source) for source in THRESHOLDS}
         self._tools = tools
+
+    def heeds(self, source: Source) -> bool:
+        """Is anything ever done, or told, about what is found in texts of that source?"""
+        return self._most[source] != "allow"
 
     def rule(self, id: str) -> RuleAction | None:
         """What the policy says of a rule; None if nothing."""

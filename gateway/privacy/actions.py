@@ -7,11 +7,11 @@ exact name counts; of two that are equally exact, the stricter action.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
 
 from gateway.privacy.entities import ENTITIES, MODEL_ONLY, Entity, Kind, resolve
-from gateway.privacy.plan import Action
+from gateway.privacy.plan import Action, Plan, plan_for
 from gateway.privacy.rules import Rules, compile_rules
 
 _STRICTNESS: tuple[Action, ...] = ("allow", "flag", "redact", "block")
@@ -59,7 +59,8 @@ def every_rule() -> Rules:
     return compile_rules(ENTITIES)
 
 
-class Actions(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Actions:
     """Rules by what is done with a match. Made once a policy, not once a request.
 
     `acting` redact or block, `flagged` only count; `both` are all of them in the table's order. `by_name`
@@ -73,6 +74,16 @@ class Actions(NamedTuple):
     by_name: Mapping[str, Action]
     of: Callable[[Entity], Action]
     allowed: Callable[[str], bool] | None = None
+
+    @cached_property
+    def of_request(self) -> Plan:
+        """For what is to be hidden."""
+        return plan_for(self.acting)
+
+    @cached_property
+    def of_answer(self) -> Plan:
+        """For what the model itself produced."""
+        return plan_for(self.both, (), self.by_name)
 
 
 def actions(

@@ -1,7 +1,8 @@
 r"""What counts as a placeholder in an answer.
 
-In: the labels that were issued. Out: a `Grammar`, which is all that the scanner knows of placeholders, and
-for each match its identity and how its value is to be written. This module knows no values.
+In: text. Out: what in it looks like a placeholder, whatever its label, and of each its name as it would have
+been issued (`EMAIL_1`) and how a value is to be written in its place. Which of them were issued is the
+vault's to say: so there is one pattern for all requests. This module knows no values.
 
 A placeholder is `[EMAIL_1]`: the label, an underscore, a number of one to seven digits or a keyed id (`k` and
 six characters of base 32). Whatever was issued is recognised exactly; beside that, what models make of it,
@@ -28,27 +29,30 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Iterator
-from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import quote
 
 import regex
 
-# No match of a grammar is longer, in characters.
+# None that is issued is longer, in characters, however it is written.
 LONGEST_PLACEHOLDER = 160
 
 _BLANKS = " \\t\\n\\r\u00a0\u2007\u202f\u3000"
 _GAP = f"[{_BLANKS}\u00ad\u200b-\u200d\u2060\ufeff]{{0,2}}"
-_JOINT = rf"{_GAP}(?:\\?[_＿]|[-\u2010\u2011]|[{_BLANKS}]){_GAP}"
-_NUMBER = "[0-9０-９]{1,7}"
+# Nothing but letters and digits stands beside a joint, so it is as long as it can be: nothing is tried twice.
+_JOINT = rf"(?>{_GAP}(?:\\?[_＿]|[-\u2010\u2011]|[{_BLANKS}]){_GAP})"
+_NUMBER = "[0-9０-９]{1,7}+"
 _KEYED = "k[a-z2-7]{6}"
-_ANY_LABEL = "[A-Z]{1,32}(?:{joint}[A-Z]{1,32}){0,4}"
-_AS_ISSUED = regex.compile("[A-Z]+(?:_[A-Z]+)*").fullmatch
-_NOT_A_LETTER = regex.compile(r"[^A-Z]+")
-_ENCODED_JOINT = regex.compile(r"%5F|%20|&#95;|&lowbar;|\\u005F", regex.IGNORECASE)
-# Openings are matched with their case: the gate has no flag.
-_OPENINGS: tuple[tuple[str, ...], ...] = (
+_LABEL = "[A-Z]{1,32}+(?:{joint}[A-Z]{1,32}+){0,4}"
+# What joins the words of a label, or begins to.
+_BETWEEN = re.compile(
+    r"(?:%(?:5F?|20?)?|&(?:#(?:95?)?|l\w*)?;?|\\(?:u0{0,2}5?F?)?|[^A-Z0-9０-９])+", re.IGNORECASE
+)
+_OPENING = re.compile(r"\\?\[|[［【]|%5B|&[^;]*;|\\u005B", re.IGNORECASE)
+Opening = tuple[str, ...]
+# All the ways a placeholder can begin, as in an entity's row. The gate has no flag for their case.
+OPENINGS: tuple[Opening, ...] = (
     (r"\[",),
     ("［",),
     ("【",),
@@ -72,28 +76,12 @@ _JSON_ESCAPE = regex.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", regex.DOTALL)
 _DEEPEST = 8
 
 
-class Grammar(NamedTuple):
-    """What the scanner looks for in an answer in order to restore it.
-
-    `core` is a regular expression, bounded by `LONGEST_PLACEHOLDER`. `openings` are all the ways a match can
-    begin, as in an entity's row. What must not stand beside a match is one class of characters each,
-    `before` and `after`, empty for none; with an `after`, a match that touches the end of the text is
-    undecided until the next character is known.
-    """
-
-    core: str
-    openings: tuple[tuple[str, ...], ...]
-    before: str = ""
-    after: str = ""
-    ignore_case: bool = False
-
-
-def _forms(labels: str, identity: str) -> str:
-    """The table above; `labels` holds `{joint}` where words are joined."""
+def spelt(label: str, number: str) -> str:
+    """The table above, as a pattern; a label holds `{joint}` where words are joined."""
 
     def form(opening: str, joint: str, closing: str, gap: str = "", suffix: str = "") -> str:
-        name = labels.replace("{joint}", joint)
-        return f"{opening}{gap}(?P<label>{name}){joint}(?P<id>{identity}){suffix}{gap}{closing}"
+        name = label.replace("{joint}", joint)
+        return f"{opening}{gap}(?P<label>{name}){joint}(?P<id>{number}){suffix}{gap}{closing}"
 
     possessive = "(?P<suffix>['’]s)?"
     return "|".join(
@@ -107,30 +95,23 @@ def _forms(labels: str, identity: str) -> str:
     )
 
 
-_ANY = regex.compile(_forms(_ANY_LABEL, f"{_NUMBER}|{_KEYED}"), regex.IGNORECASE)
+PLACEHOLDER = regex.compile(spelt(_LABEL, f"{_NUMBER}|{_KEYED}"), regex.IGNORECASE)
 
 
-@lru_cache(maxsize=256)
-def placeholders(labels: frozenset[str], keyed: bool) -> Grammar:
-    """The grammar of these labels, with numbers or keyed ids."""
-    # Longer labels first, so that one which begins with another is tried before it.
-    names = "|".join(label.replace("_", "{joint}") for label in sorted(labels, key=lambda x: (-len(x), x)))
-    core = _forms(names, _KEYED if keyed else _NUMBER)
-    return Grammar(core=core, openings=_OPENINGS, ignore_case=True)
+def issued(found: regex.Match[str]) -> tuple[str, str]:
+    """The label and the number or keyed id of a match, as they would have been issued."""
+    said = found["id"]
+    return _issued(found["label"]), said.lower() if said[0] in "kK\u212a" else str(int(said))
 
 
-def identity(found: regex.Match[str]) -> tuple[str, str]:
-    """Which placeholder a match is, however it was written: its label and its number or keyed id."""
-    said, label = found["id"], found["label"]
-    return (
-        label if _AS_ISSUED(label) else _NOT_A_LETTER.sub("_", _undo(label)),
-        said.lower() if said[0] in "kK\u212a" else str(int(said)),
-    )
+def begun(text: str) -> str:
+    r"""The same of a placeholder that is cut off, as far as it goes: `CREDIT_CARD_` of `\[Credit card `."""
+    opening = _OPENING.match(text)
+    return "" if opening is None else _issued(text[opening.end() :]).lstrip("_")
 
 
-def _undo(label: str) -> str:
-    """The label with what an encoded form joins its words by made one underscore."""
-    return _ENCODED_JOINT.sub("_", label).upper()
+def _issued(label: str) -> str:
+    return _BETWEEN.sub("_", label).casefold().upper()
 
 
 def written_like(found: regex.Match[str], value: str) -> str:
@@ -150,8 +131,8 @@ def _may_open(text: str) -> bool:
     return any(c in text and any(sign in text for sign in signs) for c, signs in _MAY_OPEN.items())
 
 
-def lookalikes(text: str) -> Iterator[tuple[str, str]]:
-    """The identities of all that the grammar would take for a placeholder, whatever its label.
+def lookalikes(text: str) -> Iterator[str]:
+    """The names of all that looks like a placeholder, as they would have been issued: `EMAIL_1`.
 
     Those behind JSON escapes count too: a string may be looked at decoded, or decoded twice.
     """
@@ -159,8 +140,8 @@ def lookalikes(text: str) -> Iterator[tuple[str, str]]:
         return
     for view in views(text):
         if _may_open(view):
-            for found in _ANY.finditer(view):
-                yield identity(found)
+            for found in PLACEHOLDER.finditer(view):
+                yield "_".join(issued(found))
 
 
 def views(text: str) -> Iterator[str]:

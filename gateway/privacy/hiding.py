@@ -46,7 +46,7 @@ def noted(rules: Rules, text: str, nature: Nature, context: str) -> list[Span]:
         entities.append(entity)
         return ""
 
-    edits = edits_of(Scan(plan_for(rules, None), note), text, nature, context)
+    edits = edits_of(Scan(plan_for(rules), note), text, nature, context)
     spans = [Span(e.start, e.end, entity) for e, entity in zip(edits, entities, strict=True)]
     return sorted([*spans, *apart(_disguised_in_json(rules, text), list(edits))], key=lambda s: s.start)
 

@@ -28,7 +28,7 @@ from gateway.privacy.model import ActionOf, Known, joined, masked
 from gateway.privacy.model_run import ModelRun
 from gateway.privacy.plan import Action
 from gateway.privacy.remembered import Remembered, Scanned, scan_text_in_steps
-from gateway.privacy.scanner import Scan, Span, apply, plan_for
+from gateway.privacy.scanner import Scan, Span, apply
 from gateway.privacy.sentences import page, pieces
 from gateway.privacy.vault import Vault
 from gateway.privacy.walk import Classify, strings, texts_of, walk
@@ -148,8 +148,9 @@ def _not_reversible(changed: Iterable[tuple[str, Nature, str]], vault: Vault) ->
     is found there.
     """
     spoilt: set[str] = set()
+    known = answer_scan(vault)
     for text, nature, made in changed:
-        scan = answer_scan(vault)
+        scan = Scan(known.plan, known.replace, vault)
         if apply(made, edits_of(scan, made, nature, "")) != text and not scan.withheld:
             spoilt.add(text)
     return spoilt
@@ -185,7 +186,7 @@ def _redact(
         hidden_as[made] = entity.name
         return made
 
-    scan = Scan(plan_for(policy.acting, None), hide)
+    scan = Scan(policy.of_request, hide)
 
     def change(text: str, path: Path, nature: Nature, context: str) -> str:
         return alter(text, path, nature, context, read(text, nature, ahead.read))
@@ -241,7 +242,7 @@ def answer_scan(vault: Vault, policy: Actions | None = None) -> Scan:
         return value if allowed is not None and allowed(value) else write(entity, value)
 
     replace = write if allowed is None else unless_allowed
-    return Scan(plan_for(policy.both, vault.grammar(), policy.by_name), replace, vault)
+    return Scan(policy.of_answer.restoring(vault.openings()), replace, vault)
 
 
 def restore_body(body: Any, classify: Classify, scan: Scan, names: AbstractSet[str] = frozenset()) -> None:
@@ -315,7 +316,7 @@ def pages_of(body: Any, classify: Classify, policy: Actions | None) -> Iterator[
 
     With a policy, what the rules hide is not shown.
     """
-    scan = policy and Scan(plan_for(policy.acting, None), formats.label_only)
+    scan = policy and Scan(policy.of_request, formats.label_only)
     for text, nature, context in texts_of(body, classify):
         found = pieces(text, nature, page)
         taken: list[tuple[int, int]] = []

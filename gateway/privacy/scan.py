@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gateway.privacy.entities import Entity
 from gateway.privacy.exfiltration import exfiltrates
 from gateway.privacy.plan import Plan
-from gateway.privacy.vault import Vault
+from gateway.privacy.vault import Placeholder, Vault
 
 
 class Edit(NamedTuple):
@@ -80,18 +80,17 @@ class Scan:
         self.hidden[entity.name] += 1
         return made
 
-    def reveal(self, found: Any, text: str) -> str | None:
+    def reveal(self, found: Placeholder, text: str) -> str | None:
         """The value of a placeholder that was found in the text; None where it stays as it is."""
         assert self.vault is not None
-        value = self.vault.reveal(found)
-        if value is None:
+        if found.value is None:
             self.unresolved += 1
-        elif exfiltrates(text, found.start(), self.vault.hosts):
+        elif exfiltrates(text, found.start, self.vault.hosts):
             self.withheld += 1
             return None
         else:
             self.restored += 1
-        return value
+        return found.value
 
 
 def lead_of(text: str, at: int) -> str:

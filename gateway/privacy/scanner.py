@@ -30,6 +30,7 @@ from gateway.privacy.rule import STARTS, ByShape, Rule, Search
 from gateway.privacy.rules import compile_rules, read_words, word_places
 from gateway.privacy.scan import Blocked, Edit, Scan, apply, lead_of
 from gateway.privacy.search import Span, find, find_in_steps
+from gateway.privacy.vault import UNDECIDED
 
 __all__ = [
     "Action",
@@ -171,7 +172,7 @@ class TextRun:
 
     def _advance(self, final: bool) -> int:
         """Decide as much as can be decided; the position in `_text` up to which that is."""
-        pos, plan, scan = self._pos, self._plan, self._scan
+        pos, scan = self._pos, self._scan
         while True:
             if self._inside is not None:
                 pos = self._swallow(self._inside, pos, final)
@@ -182,19 +183,16 @@ class TextRun:
                 if self._open is None:
                     return pos
             if self._token:
-                assert plan.placeholder is not None
-                assert plan.maybe_placeholder is not None
-                # One that ends with its last character is complete; one that is a whole word may go on.
-                if not final and plan.whole_words and plan.maybe_placeholder(self._text, pos, partial=True):
+                assert scan.vault is not None
+                found = scan.vault.find(self._text, pos, final)
+                if found is UNDECIDED:
                     return pos
-                if found := plan.placeholder(self._text, pos):
+                if found is not None:
                     if (value := scan.reveal(found, self._text)) is not None:
-                        self._edit(pos, found.end(), value)
-                    pos = found.end()
+                        self._edit(pos, found.end, value)
+                    pos = found.end
                     self._open = None
                     continue
-                if not final and plan.maybe_placeholder(self._text, pos, partial=True):
-                    return pos
                 self._token = False
             end = self._try_rules(pos, final)
             if end < 0 or scan.blocked is not None:
@@ -242,7 +240,7 @@ class TextRun:
         if at == len(text):
             return at
         self._always = at == always
-        self._token = self._always and plan.opens(text, at) is not None
+        self._token = self._always and text[at] in plan.opens
         self._from, self._fitting = -sys.maxsize, None
         self._open = ()
         if self._cues:

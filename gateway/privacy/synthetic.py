@@ -1,7 +1,7 @@
 """Stand-ins of one request: realistic values instead of placeholders, and the way back.
 
 In: every raw text of the request, then the values to hide. Out: a stand-in for each, or None where the kind
-has no reserved range (a placeholder is used then), and a pattern that finds them again as whole words.
+has no reserved range (a placeholder is used then), and the way to find them again as whole words.
 
 A stand-in never occurs in the request, and none is a part of another; only so is the way back exact. It comes
 back exactly as it was issued or not at all: what a model inflects or abbreviates stays. People get a stand-in
@@ -11,14 +11,15 @@ a name still do.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import islice
 
 import regex
 
 from gateway.privacy.entities import Entity
-from gateway.privacy.reserved import PER_VALUE, stand_in
+from gateway.privacy.reserved import LONGEST_STAND_IN, PER_VALUE, stand_in
 
 # Rare names, that a model does not come upon by itself. None is a part of another.
 _NAMES = (
@@ -43,9 +44,19 @@ _ATTEMPTS = 16
 
 
 class StandIns:
-    """The two-way map of stand-ins. `reserve` every raw text first; `hide` hands out; `reveal` takes back."""
+    """The two-way map of stand-ins. `reserve` every raw text first; `hide` hands out; `find` takes back."""
 
-    __slots__ = ("_by_bounds", "_given", "_names", "_next", "_parts", "_reserved", "_values")
+    __slots__ = (
+        "_bounds",
+        "_given",
+        "_lengths",
+        "_names",
+        "_next",
+        "_parts",
+        "_reserved",
+        "_sorted",
+        "_values",
+    )
 
     def __init__(self) -> None:
         self._reserved: set[str] = set()  # every word of the request, in lower case
@@ -54,7 +65,9 @@ class StandIns:
         self._parts: set[str] = set()  # what a stand-in holds between word boundaries
         self._names: dict[str, str] = {}
         self._next: dict[str, int] = defaultdict(int)
-        self._by_bounds: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._bounds: dict[str, tuple[str, str]] = {}  # what must stand neither before it nor behind
+        self._sorted: list[str] = []
+        self._lengths: list[int] = []  # the longest first
 
     def __len__(self) -> int:
         return len(self._values)
@@ -77,17 +90,34 @@ class StandIns:
         """Nothing is hidden any more: the request's words are let go of."""
         del self._given, self._names, self._next, self._parts, self._reserved
 
-    def reveal(self, text: str) -> str | None:
-        return self._values.get(text)
+    def find(self, text: str, at: int) -> tuple[str, str] | None:
+        """The stand-in that stands at a position as a whole word, and its value."""
+        known = text[at : at + LONGEST_STAND_IN]
+        for length in self._lengths:
+            made = known[:length]
+            if made in self._values and self._is_whole(made, text, at):
+                return made, self._values[made]
+        return None
 
-    def core(self) -> str:
-        """A pattern for every stand-in, within the boundaries that its entity's row asks for."""
-        groups = []
-        for (before, after), group in self._by_bounds.items():
-            look_behind = f"(?<!{before})" if before else ""
-            look_ahead = f"(?!{after})" if after else ""
-            groups.append(f"{look_behind}(?:{_alternatives(sorted(group))}){look_ahead}")
-        return "|".join(groups)
+    def may_grow(self, text: str, at: int) -> bool:
+        """Does the text end within what may become one, or with one that may go on?"""
+        known = text[at : at + LONGEST_STAND_IN]
+        if at + len(known) < len(text):
+            return False
+        first = bisect_left(self._sorted, known)
+        for made in islice(self._sorted, first, None):
+            if not made.startswith(known):
+                return False
+            if self._is_whole(made, text, at):
+                return True
+        return False
+
+    def _is_whole(self, made: str, text: str, at: int) -> bool:
+        before, after = self._bounds[made]
+        end = at + len(made)
+        return not (before and at and regex.match(before, text[at - 1])) and not (
+            after and end < len(text) and regex.match(after, text[end])
+        )
 
     def openings(self) -> tuple[tuple[str, ...], ...]:
         return tuple(sorted({tuple(map(regex.escape, text[:3])) for text in self._values}))
@@ -156,7 +186,11 @@ class StandIns:
     def _keep(self, entity: Entity, made: str, value: str) -> None:
         self._values[made] = value
         self._parts.update(_parts(made))
-        self._by_bounds[entity.before, entity.after].append(made)
+        if made not in self._bounds:
+            insort(self._sorted, made)
+        self._bounds[made] = entity.before, entity.after
+        if len(made) not in self._lengths:
+            self._lengths = sorted([*self._lengths, len(made)], reverse=True)
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -183,14 +217,3 @@ def _stands_alone(entity: Entity, word: str, left: str, right: str) -> bool:
     return not (left and regex.match(entity.before, left[-1])) and not (
         right and regex.match(entity.after, right[0])
     )
-
-
-def _alternatives(texts: list[str]) -> str:
-    """One pattern for sorted texts, none of which begins with another, that shares what they begin with."""
-    if len(texts) == 1:
-        return regex.escape(texts[0])
-    branches = []
-    for first, group in groupby(texts, key=lambda text: text[:1]):
-        rests = [text[1:] for text in group]
-        branches.append(regex.escape(first) + (_alternatives(rests) if rests != [""] else ""))
-    return f"(?:{'|'.join(branches)})" if len(branches) > 1 else branches[0]

@@ -18,36 +18,62 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from sys import intern
-
-import regex
+from typing import NamedTuple
 
 from gateway.privacy import formats
 from gateway.privacy.entities import Entity
 from gateway.privacy.formats import Format
-from gateway.privacy.grammar import Grammar, identity, lookalikes, placeholders, views, written_like
+from gateway.privacy.grammar import (
+    LONGEST_PLACEHOLDER,
+    OPENINGS,
+    PLACEHOLDER,
+    Opening,
+    begun,
+    issued,
+    lookalikes,
+    views,
+    written_like,
+)
 from gateway.privacy.synthetic import StandIns
 
-__all__ = ["Format", "Grammar", "Vault"]
+__all__ = ["UNDECIDED", "Format", "Placeholder", "Vault"]
 
-# A class that no character is in: what may follow a stand-in its own pattern says, but the next character
-# must be known. (`regex` 2026.11 takes `[^\s\S]` for every character.)
-_NO_CHARACTER = r"[^\x00-\U0010ffff]"
+# What may stand behind a label, as far as it goes: with numbers, and with keyed ids.
+_NUMBER_BEGUN = re.compile("_(?:[0-9０-９]{1,7}(?:_.*)?)?").fullmatch
+_KEYED_BEGUN = re.compile("_(?:k(?:[a-z2-7]{0,5}|[a-z2-7]{6}(?:_.*)?))?", re.IGNORECASE).fullmatch
 
 _NO_HOSTS: frozenset[str] = frozenset()
+
+
+class Placeholder(NamedTuple):
+    """One in an answer, or a stand-in: from where to where, and its value as it is to be written there.
+
+    The value is None if its number was never issued.
+    """
+
+    start: int
+    end: int
+    value: str | None
+
+
+# It may be one, or still grow.
+UNDECIDED = Placeholder(0, 0, None)
 
 
 class Vault:
     """What was hidden in one request.
 
     `reserve` takes every raw text of the request first; `hide` then says what to write instead of a value;
-    `reveal` gives values back, None for what was never issued. `key` is needed for hashes, `stable_key` asks
-    for ids that outlive the request; both belong to one tenant. `seal` when all is hidden.
+    `find` gives values back. `key` is needed for hashes, `stable_key` asks for ids that outlive the request;
+    both belong to one tenant. `seal` when all is hidden.
     """
 
     __slots__ = (
         "_given",
         "_key",
+        "_labels",
         "_next",
         "_reserved",
         "_stable_key",
@@ -69,9 +95,10 @@ class Vault:
         self._key = key
         self._stable_key = stable_key
         self._stand_ins = StandIns() if format == "synthetic" else None
-        self._given: dict[tuple[str, str], str] = {}
-        self._values: dict[tuple[str, str], str] = {}
-        self._reserved: set[tuple[str, str]] = set()
+        self._given: dict[tuple[str, str], str] = {}  # by label and value
+        self._values: dict[str, str] = {}  # by what stands in the brackets
+        self._labels = "]"  # `]EMAIL_]PERSON_]`: what is in it, behind a bracket, begins one
+        self._reserved: set[str] = set()
         self._next: dict[str, int] = {}
 
     def __len__(self) -> int:
@@ -111,12 +138,15 @@ class Vault:
         made = self._stand_ins.hide(entity, value) if self._stand_ins is not None and stand_in else None
         if made is not None:
             return made
-        placeholder = self._given.get((entity.label, value))
+        label = entity.label
+        placeholder = self._given.get((label, value))
         if placeholder is None:
-            label = entity.label
-            number = self._keyed_id(label, value) if self._stable_key is not None else self._number(label)
-            placeholder = self._given[label, value] = f"[{label}_{number}]"
-            self._values[label, number] = value
+            if label not in self._next:
+                self._next[label] = 1
+                self._labels += f"{label}_]"
+            name = self._keyed(label, value) if self._stable_key is not None else self._numbered(label)
+            self._values[name] = value
+            placeholder = self._given[label, value] = f"[{name}]"
         return placeholder
 
     def seal(self) -> None:
@@ -129,41 +159,77 @@ class Vault:
         if self._stand_ins is not None:
             self._stand_ins.seal()
 
-    def grammar(self) -> Grammar | None:
-        """What to look for in the answer; None if nothing can be given back."""
-        labels = frozenset(label for label, _ in self._values)
-        tokens = placeholders(labels, self._stable_key is not None) if labels else None
-        if not self._stand_ins:
-            return tokens
-        core, openings = self._stand_ins.core(), self._stand_ins.openings()
-        if tokens is not None:
-            core = f"(?i:{tokens.core})|{core}"
-            openings += tokens.openings
-        return Grammar(core=core, openings=openings, after=_NO_CHARACTER)
+    def openings(self) -> tuple[Opening, ...]:
+        """How what is to be looked for in the answer can begin; empty if nothing can be given back."""
+        tokens = OPENINGS if self._values else ()
+        return tokens + self._stand_ins.openings() if self._stand_ins else tokens
 
-    def reveal(self, found: regex.Match[str]) -> str | None:
-        """The value for a match of the grammar, encoded as the match is; None if it was never issued."""
-        if self._stand_ins is not None and (value := self._stand_ins.reveal(found[0])) is not None:
-            return value
-        if not self._values or found["label"] is None:
+    def find(self, text: str, at: int, final: bool) -> Placeholder | None:
+        """What stands at an opening in an answer; None if it is text like any other.
+
+        A placeholder under a label that nothing was hidden under is such text. A text that is not final may
+        end within one: `UNDECIDED`.
+        """
+        if self._stand_ins:
+            if not final and self._stand_ins.may_grow(text, at):
+                return UNDECIDED
+            if (stand_in := self._stand_ins.find(text, at)) is not None:
+                made, value = stand_in
+                return Placeholder(at, at + len(made), value)
+            if not self._values:
+                return None
+        if text[at] == "[":  # as issued, most likely; the pattern takes five times as long
+            if (end := text.find("]", at, at + LONGEST_PLACEHOLDER)) >= 0:
+                if (known := self._values.get(text[at + 1 : end])) is not None:
+                    return Placeholder(at, end + 1, known)
+            elif not final and self._is_begun(text[at + 1 : at + LONGEST_PLACEHOLDER]):
+                return UNDECIDED
+            first = text[at + 1 : at + 4].lstrip()[:1]
+            if f"]{first.upper()}" not in self._labels and first.isascii():
+                return None
+        found = PLACEHOLDER.match(text, at, partial=not final)
+        if found is None:
             return None
-        value = self._values.get(identity(found))
-        return None if value is None else written_like(found, value)
+        if found.partial:
+            return UNDECIDED if self._may_become(begun(found[0])) else None
+        label, number = issued(found)
+        if f"]{label}_]" not in self._labels or number.isdigit() is not (self._stable_key is None):
+            return None
+        known = self._values.get(f"{label}_{number}")
+        return Placeholder(at, found.end(), None if known is None else written_like(found, known))
 
-    def _number(self, label: str) -> str:
-        number = self._next.get(label, 0) + 1
-        while (label, str(number)) in self._reserved:
+    def _is_begun(self, said: str) -> bool:
+        """Is a placeholder begun, as it is issued?"""
+        label, _, number = said.rpartition("_")
+        return f"]{said}" in self._labels or (
+            f"]{label}_]" in self._labels and self._is_number(f"_{number}", 0)
+        )
+
+    def _may_become(self, said: str) -> bool:
+        """May what looks like the beginning of a placeholder be that of one that was issued?"""
+        labels = self._labels[1:-1].split("]")
+        return f"]{said}" in self._labels or any(
+            said.startswith(label) and self._is_number(said, len(label) - 1) for label in labels
+        )
+
+    def _is_number(self, said: str, at: int) -> bool:
+        begun = _NUMBER_BEGUN if self._stable_key is None else _KEYED_BEGUN
+        return begun(said, at) is not None
+
+    def _numbered(self, label: str) -> str:
+        number = self._next[label]
+        while (name := f"{label}_{number}") in self._reserved:
             number += 1
-        self._next[label] = number
-        # Every vault has its 1 and its 2, and keeps them as long as its answer takes (64 bytes each).
-        return intern(str(number))
+        self._next[label] = number + 1
+        # Every vault has its EMAIL_1, and keeps it as long as its answer takes (64 bytes).
+        return intern(name)
 
-    def _keyed_id(self, label: str, value: str) -> str:
+    def _keyed(self, label: str, value: str) -> str:
         """30 bits of HMAC-SHA-256; the next 30 should another value of the request have them already."""
         assert self._stable_key is not None
         digest = hmac.digest(self._stable_key, f"{label}\0{value}".encode(errors="surrogatepass"), "sha256")
         while True:
-            number = "k" + base64.b32encode(digest)[:6].decode().lower()
-            if (label, number) not in self._values and (label, number) not in self._reserved:
-                return number
+            name = f"{label}_k{base64.b32encode(digest)[:6].decode().lower()}"
+            if name not in self._values and name not in self._reserved:
+                return name
             digest = hmac.digest(self._stable_key, digest, "sha256")

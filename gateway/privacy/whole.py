@@ -7,8 +7,10 @@ rows what is left between them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 from gateway.privacy.plan import Plan
@@ -16,6 +18,7 @@ from gateway.privacy.rule import Rule
 from gateway.privacy.rules import Rules, combine
 from gateway.privacy.scan import Blocked, Edit, Scan, lead_of
 from gateway.privacy.search import Span, find, find_between, find_stretch
+from gateway.privacy.vault import Placeholder, Vault
 
 
 @lru_cache(maxsize=64)
@@ -27,13 +30,14 @@ def edits_of_whole(scan: Scan, plan: Plan, text: str, context: str) -> list[Edit
     """What is changed in the text; None where only a run can tell: at a secret with an end mark."""
     lead = len(context)
     text = context + text
-    found = _taken(plan, text, lead)
-    if any(type(each) is Span and each.entity.until for each in found):
+    vault = scan.vault if plan.opening is not None else None
+    found = _taken(plan, vault, text, lead)
+    if any(isinstance(each, Span) and each.entity.until for each in found):
         return None
     edits: list[Edit] = []
     end = len(text)
     for each in found:
-        if type(each) is Span:
+        if isinstance(each, Span):
             if each.entity.name in plan.blocked:
                 end = each.start - each.entity.keep
                 scan.blocked = Blocked(each.entity, each.start - lead, each.end - lead)
@@ -41,15 +45,15 @@ def edits_of_whole(scan: Scan, plan: Plan, text: str, context: str) -> list[Edit
             made = scan.hide(each.entity, text[each.start : each.end])
             edits.append(Edit(each.start, each.end, made, lead_of(text, each.start)))
         elif (value := scan.reveal(each, text)) is not None:
-            edits.append(Edit(each.start(), each.end(), value, lead_of(text, each.start())))
+            edits.append(Edit(each.start, each.end, value, lead_of(text, each.start)))
     if plan.flagged is not None:
         _flag(scan, plan.flagged, text, lead, edits, end)
     return [Edit(e.start - lead, e.end - lead, e.text, e.lead) for e in edits] if lead else edits
 
 
-def _taken(plan: Plan, text: str, start: int) -> list[Any]:
-    """What acts, as spans, and placeholders, as matches: from left to right, a placeholder first."""
-    tokens = [] if plan.placeholders is None else list(plan.placeholders(text, start))
+def _taken(plan: Plan, vault: Vault | None, text: str, start: int) -> list[Span | Placeholder]:
+    """What acts and placeholders, from left to right; a placeholder first."""
+    tokens: list[Span | Placeholder] = [] if vault is None else list(placeholders(plan, vault, text, start))
     acting = _combined(plan.acting)
     spans = find(text, acting, start)
     if not spans:
@@ -57,27 +61,39 @@ def _taken(plan: Plan, text: str, start: int) -> list[Any]:
     # Where none overlaps another, each of the two searches has seen the text as if the other were none.
     if not tokens:
         return list(spans)
-    taken = sorted(
-        [(each.start, each.end, each) for each in spans] + [(*each.span(), each) for each in tokens],
-        key=lambda each: each[:2],
-    )
-    if all(before[1] <= behind[0] for before, behind in pairwise(taken)):
-        return [each for _, _, each in taken]
-    return _by_turns(plan, acting, text, start)
+    taken = sorted([*spans, *tokens], key=attrgetter("start", "end"))
+    if all(before.end <= behind.start for before, behind in pairwise(taken)):
+        return taken
+    return _by_turns(plan, vault, acting, text, start)
 
 
-def _by_turns(plan: Plan, acting: Rules, text: str, start: int) -> list[Any]:
+def _by_turns(
+    plan: Plan, vault: Vault | None, acting: Rules, text: str, start: int
+) -> list[Span | Placeholder]:
     """As `_taken`, whatever overlaps."""
     taken: list[Any] = []
     while start < len(text):
-        token = None if plan.placeholders is None else next(plan.placeholders(text, start), None)
-        stop = len(text) if token is None else token.start()
+        token = None if vault is None else next(placeholders(plan, vault, text, start), None)
+        stop = len(text) if token is None else token.start
         while start < stop:
             start = find_between(text, acting, start, stop, taken)
         if token is not None and start == stop:
             taken.append(token)
-            start = token.end()
+            start = token.end
     return taken
+
+
+def placeholders(plan: Plan, vault: Vault, text: str, at: int) -> Iterator[Placeholder]:
+    """What of the vault stands in a text, from a position on."""
+    assert plan.opening is not None
+    while (opening := plan.opening(text, at)) is not None:
+        at = opening.start()
+        found = vault.find(text, at, final=True)
+        if found is None:
+            at += 1
+        else:
+            yield found
+            at = found.end
 
 
 def _flag(scan: Scan, flagged: Rules, text: str, start: int, edits: list[Edit], end: int) -> None:

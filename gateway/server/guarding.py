@@ -72,8 +72,9 @@ async def threats(
     classify = dialect.classifier(False)
     try:
         found += limits.offered(tools)
-        judged = await gateway.judge.verdicts(passages(parts, classify, dialect.field_names))
-        for passage, verdict in judged:
+        every = passages(parts, classify, dialect.field_names)
+        heeded = (passage for passage in every if limits.heeds(passage.source))
+        for passage, verdict in await gateway.judge.verdicts(heeded):
             found += limits.judged(verdict, passage)
     except Exception as bug:
         telemetry.report(bug, call.phase, call.id)

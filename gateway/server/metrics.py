@@ -138,6 +138,10 @@ MEMORY = _gauge(
     "memory_bytes", "Memory of a worker, and what requests and the cache take of it", "kind", each=True
 )
 AUDIT_FAILURES = _counter("audit_failures", "Decisions that could not be written to the audit log")
+WORKERS_LOST = _counter("workers_lost", "Workers that ended though nobody told them to")
+RELOADS = _counter("reloads", "Changed configurations, by whether they were taken over", "outcome")
+for _outcome in ("taken", "refused"):  # a series that begins with 1 has not increased, says Prometheus
+    RELOADS.labels(_outcome)
 INFO = _gauge("workers", "Workers that are alive, by version", "version")
 
 

@@ -29,6 +29,7 @@ from gateway.server import (
     children,
     handover,
     logs,
+    metrics,
     metrics_files,
     metrics_process,
     sockets,
@@ -264,6 +265,7 @@ class Supervisor:
     def _mourn(self, child: Child, how: str) -> None:
         """A worker died that should not have."""
         now = monotonic()
+        metrics.WORKERS_LOST.inc()
         if not child.ready:
             self._failed_starts += 1
             if self._failed_starts >= _MOST_FAILED_STARTS and not any(
@@ -327,6 +329,7 @@ class Supervisor:
         if not use:
             self._refuse_reload(whys[0] if whys else "a worker took too long to build it")
             return
+        metrics.RELOADS.labels("taken").inc()
         self._config = reload.config
         logs.follow(self._config.log)
         for name in reload.unchanged:
@@ -336,6 +339,7 @@ class Supervisor:
         self._notifier.ready(self._status() + later)
 
     def _refuse_reload(self, why: str) -> None:
+        metrics.RELOADS.labels("refused").inc()
         _log.error("the configuration stays as it was: %s", why)
         self._notifier.ready(f"{self._status()}; the changed configuration was refused: {why}")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import __main__ as command
-from benchmarks import dialogue, plots, processor, promises, report, results, rounds, wires
+from benchmarks import dialogue, holding, plots, processor, promises, report, results, rounds, wires
 from benchmarks.candidates import CANDIDATES
 from benchmarks.dialogue import SHAPES, Asked
 from benchmarks.processor import Stat, family, of_worker, parse_busy, parse_stat
@@ -260,6 +260,23 @@ def test_a_report_is_rendered_from_the_file_alone() -> None:
     assert "| direct | — | — | — | — | — | 7 | 12.0 | — | — | — |" in text
     assert "`portkey` failed: portkey: it does not listen" in text
     assert "2026-01-02T03:04:05Z, commit abc123, A CPU, 2 cores, Linux 6; python 3.12.0." in text
+
+
+def test_what_waits_is_told_by_shape() -> None:
+    run = a_run(an_outcome("tokens", {"sluice": measurement(15, 2)}))
+    run.held = [results.Held("prose", 101, 18, 37, 4), results.Held("code", 50, 0, 0, 0)]
+    text = report.render(run)
+    assert "| prose | 101 | 18 | 18% | 2.1 | 4 |" in text
+    assert "| code | 50 | 0 | 0% | — | 0 |" in text
+
+
+def test_pieces_of_a_placeholder_wait_for_the_last_one() -> None:
+    found = {each.shape: each for each in holding.measure()}
+    assert set(found) == set(SHAPES)
+    for held, mentions in ((found["prose"], 3), (found["placeholders"], 9)):
+        assert 4 * mentions <= held.held < held.frames, "each is cut into five"
+        assert held.longest >= 4
+        assert (4 + 3 + 2 + 1) * mentions <= held.events <= held.longest * held.held
 
 
 def test_a_report_needs_no_yardstick() -> None:

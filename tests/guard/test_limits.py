@@ -56,6 +56,23 @@ def test_a_source_has_a_most_that_is_done(action: Decision) -> None:
     assert decision(Threats(user=SourceLimits(action=action)), verdict(1.0)) == action
 
 
+SOURCES = st.sampled_from([*THRESHOLDS])
+SWITCHES = st.dictionaries(st.sampled_from(["*", "jailbreak.*", "jailbreak.dan"]), st.just("off"))
+
+
+@given(SOURCES, st.sampled_from(["allow", "flag"]), SWITCHES, scores, st.booleans())
+def test_of_a_source_that_is_not_heeded_nothing_is_ever_found(
+    source: Any, action: Decision, rules: Any, score: float, mild: bool
+) -> None:
+    own: Any = {source: SourceLimits(flag=0.0, block=0.0, action=action)}
+    threats = Threats(rules=rules, **own)
+    passage = PASSAGE._replace(source=source, mild=mild)
+    heeded = Limits(threats, ToolLimits()).heeds(source)
+    assert heeded == (action == "flag" and "*" not in rules)
+    if not heeded:
+        assert found(threats, verdict(score, "jailbreak.dan", "override.prior"), passage) == []
+
+
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [

@@ -47,7 +47,7 @@ def mixed(*actions: Action) -> dict[str, Action]:
 
 def scan_with(rules: Rules, actions: Mapping[str, Action] = {}, restores: bool = True) -> Scan:
     vault = made_vault() if restores else None
-    return Scan(plan_for(rules, vault.grammar() if vault else None, actions), label, vault)
+    return Scan(plan_for(rules, vault.openings() if vault else (), actions), label, vault)
 
 
 SCANS: dict[str, Callable[[], Scan]] = {

@@ -53,7 +53,7 @@ def test_a_stream_finds_what_the_whole_holds(pattern: str, data: st.DataObject) 
     for span in reversed(find(text, rules)):
         assert span.end - span.start <= row.longest
         whole = whole[: span.start] + "#" + whole[span.end :]
-    scan = Scan(plan_for(rules, None), lambda *_: "#")
+    scan = Scan(plan_for(rules), lambda *_: "#")
     assert run_pieces(TextRun(scan), list(text)) == whole
 
 
@@ -91,7 +91,7 @@ def test_denied_words_are_found_in_any_case_as_whole_words() -> None:
     ]
     whole_words = compile_rules((denied("PROJECT_NAME", ["heron"]),))
     assert not find("herons xheron", whole_words)
-    scan = Scan(plan_for(rules, None), lambda *_: "#")
+    scan = Scan(plan_for(rules), lambda *_: "#")
     assert run_pieces(TextRun(scan), list(text)) == "#, #; # #"
 
 
@@ -128,7 +128,7 @@ def test_no_answer_waits_for_a_pattern_of_a_plan_that_is_warm() -> None:
     # No other test has these: what is compiled once is kept for all.
     rules = compile_rules(custom(f"MINE_{c}", rf"QW{c}-[a-z]{{2}}[0-9]{{3,7}}") for c in "XYZ")
     rules.warm()
-    plan = plan_for(rules, None)
+    plan = plan_for(rules)
     plan.warm()
     compiled = _partial.cache_info().misses
     assert run_pieces(TextRun(Scan(plan, lambda *_: "#")), list("so QWZ-ab1234 it is")) == "so # it is"

@@ -42,7 +42,7 @@ def test_law_5_restoring_what_was_redacted_gives_the_text(text: str) -> None:
     changed, vault = redacted(body)
     vault.hosts |= {"evil", "h", "evil.example"}
     # Restoring alone: what is left beside a placeholder may look like a finding that it was none of before.
-    scan = Scan(plan_for((), vault.grammar()), lambda entity, _: "", vault)
+    scan = Scan(plan_for((), vault.openings()), lambda entity, _: "", vault)
     answer = {"choices": [{"message": {"content": changed["messages"][0]["content"]}}]}
     restore_body(answer, classify, scan)
     if not scan.withheld:

@@ -9,26 +9,22 @@ import pickle
 
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.privacy.entities import ENTITIES
 from gateway.privacy.formats import Format
-from gateway.privacy.grammar import LONGEST_PLACEHOLDER, Grammar
-from gateway.privacy.vault import Vault
+from gateway.privacy.grammar import LONGEST_PLACEHOLDER, issued, spelt, written_like
+from gateway.privacy.redact import answer_scan
+from gateway.privacy.vault import UNDECIDED, Placeholder, Vault
 from tests.privacy.texts import entity
 
 EMAIL, PERSON, CARD = map(entity, ("EMAIL", "PERSON", "CREDIT_CARD"))
 
 
-def compiled(grammar: Grammar) -> regex.Pattern[str]:
-    return regex.compile(grammar.core, regex.IGNORECASE if grammar.ignore_case else 0)
-
-
 def revealed(vault: Vault, text: str) -> str | None:
-    grammar = vault.grammar()
-    found = compiled(grammar).fullmatch(text) if grammar else None
-    return vault.reveal(found) if found else None
+    found = vault.find(text, 0, final=True)
+    return found.value if found is not None and found.end == len(text) else None
 
 
 @given(st.lists(st.tuples(st.sampled_from([EMAIL, PERSON]), st.text(min_size=1, max_size=5))))
@@ -130,11 +126,7 @@ def test_a_placeholder_is_bounded_and_begins_with_an_opening(labels: set[str], k
     vault = Vault(stable_key=b"k" if keyed else None)
     for label in labels:
         vault.hide(entity(label), "x")
-    grammar = vault.grammar()
-    assert grammar is not None
-    assert hash(grammar) == hash(vault.grammar())
-    pattern = compiled(grammar)
-    openings = ["".join(opening) for opening in grammar.openings]
+    openings = ["".join(opening) for opening in vault.openings()]
     for label in labels:
         for opening, joint in (
             ("[", "\u200b\u200b\\_\u200b\u200b"),
@@ -142,9 +134,9 @@ def test_a_placeholder_is_bounded_and_begins_with_an_opening(labels: set[str], k
             ("\\u005b", "\\u005f"),
         ):
             longest = opening + label.replace("_", joint) + joint + "1" * LONGEST_PLACEHOLDER
-            assert not pattern.fullmatch(longest[:LONGEST_PLACEHOLDER], partial=True)
+            assert vault.find(longest[:LONGEST_PLACEHOLDER], 0, final=False) is None
             begun = opening + label[:1]
-            assert pattern.fullmatch(begun, partial=True)
+            assert vault.find(begun, 0, final=False) is UNDECIDED
             assert regex.match("|".join(openings), begun)
 
 
@@ -156,6 +148,68 @@ def test_labels_of_which_one_begins_another_are_told_apart() -> None:
     assert revealed(vault, "[credit card 1]") == "CREDIT_CARD"
 
 
+NAMES = ["EMAIL", "PERSON", "CREDIT_CARD", "US_SSN", "IBAN", "IP"]
+OPEN, CLOSE = ["[", "［", "\\[", "%5B", "&#91;", "&lsqb;", "\\u005B", "[ "], ["]", "】", "\\]", "%5D", "&#93;", "\\u005D", " ]", "'s]", ""]  # fmt: skip
+JOINTS = ["_", " ", "-", "\\_", "\u200b_", "%5F", "%20", "&#95;", "&lowbar;", "\\u005f", "__"]
+
+
+@st.composite
+def spoken(draw: st.DrawFn) -> str:
+    """A placeholder as a model may write it, or nearly, or the beginning of one."""
+    label = draw(st.sampled_from([*NAMES, "EMAILS", "CREDIT", "X"]))
+    number = draw(st.sampled_from(["1", "2", "03", "１", "12345678", "kabc234", "KABCDEF", "kx", "x", ""]))
+    words = [*label.split("_"), number]
+    text = draw(st.sampled_from(OPEN)) + words[0]
+    for word in words[1:]:
+        text += draw(st.sampled_from(JOINTS)) + word
+    text += draw(st.sampled_from(CLOSE)) + draw(st.sampled_from(["", "x", " "]))
+    text = text[: draw(st.integers(1, len(text)))]
+    return draw(st.sampled_from([text, text.lower(), text.title()]))
+
+
+def exactly(vault: Vault, labels: set[str], text: str, number: str) -> Placeholder | None:
+    """What a pattern says that knows the labels and nothing else; it takes milliseconds to compile."""
+    names = "|".join(label.replace("_", "{joint}") for label in sorted(labels, key=len, reverse=True))
+    pattern = regex.compile(spelt(names, number), regex.IGNORECASE)
+    if found := pattern.match(text):
+        value = vault._values.get("_".join(issued(found)))
+        return Placeholder(0, found.end(), None if value is None else written_like(found, value))
+    return UNDECIDED if pattern.fullmatch(text, partial=True) else None
+
+
+def only_ours_is_held_or_restored(text: str, labels: set[str], keyed: bool) -> None:
+    vault = Vault(stable_key=b"k" if keyed else None)
+    for label in labels:
+        vault.hide(entity(label), "a value")
+    expected = exactly(vault, labels, text, "k[a-z2-7]{6}" if keyed else "[0-9０-９]{1,7}")
+    found = vault.find(text, 0, final=False)
+    # Behind a keyed id of letters alone another word may stand: such a text is held for longer.
+    assert found == expected or (keyed and found is UNDECIDED and expected is None)
+    assert vault.find(text, 0, final=True) == (None if expected is UNDECIDED else expected)
+
+
+@settings(max_examples=300)
+@given(spoken(), st.sets(st.sampled_from(NAMES), min_size=1, max_size=3), st.booleans())
+def test_only_what_may_become_a_placeholder_of_the_vault_is_held(
+    text: str, labels: set[str], keyed: bool
+) -> None:
+    only_ours_is_held_or_restored(text, labels, keyed)
+
+
+def test_the_law_catches_a_vault_that_holds_other_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    only_ours_is_held_or_restored("［IBAN", {"EMAIL"}, False)
+    monkeypatch.setattr(Vault, "_may_become", lambda self, said: True)
+    with pytest.raises(AssertionError):
+        only_ours_is_held_or_restored("［IBAN", {"EMAIL"}, False)
+
+
+def test_all_requests_of_a_policy_are_answered_with_one_plan() -> None:
+    one, other = Vault(), Vault(stable_key=b"k")
+    one.hide(EMAIL, "x@y.io")
+    other.hide(PERSON, "Ada")
+    assert answer_scan(one).plan is answer_scan(other).plan is not answer_scan(Vault()).plan
+
+
 # --- what it keeps -----------------------------------------------------------------------------------------
 
 
@@ -164,14 +218,14 @@ def test_one_way_formats_keep_nothing_and_give_nothing_back(format: Format) -> N
     vault = Vault(format, key=b"k")
     vault.reserve("[EMAIL_1]")
     vault.hide(EMAIL, "x@y.io")
-    assert (len(vault), vault.grammar(), vault.reversible) == (0, None, False)
+    assert (len(vault), vault.openings(), vault.reversible) == (0, (), False)
     kept = [getattr(vault, name) for name in Vault.__slots__]
     assert "x@y.io" not in repr(kept)
 
 
 def test_without_anything_hidden_there_is_nothing_to_look_for() -> None:
-    assert Vault().grammar() is None
-    assert Vault("synthetic").grammar() is None
+    assert Vault().openings() == ()
+    assert Vault("synthetic").openings() == ()
 
 
 def test_a_hash_needs_a_key() -> None:

@@ -26,7 +26,7 @@ class Counting:
     def __init__(self, rules: Rules, actions: Mapping[str, Action]) -> None:
         self.steps = 0
         counted = tuple(self._rule(rule) for rule in rules)
-        self.plan = Plan(counted, made_vault().grammar(), actions)
+        self.plan = Plan(counted, actions).restoring(made_vault().openings())
         self.plan.gate = self._search(self.plan.gate)
         cues = {word: cue._replace(gate=self._search(cue.gate)) for word, cue in self.plan.cues.items()}
         self.plan.cues = cues

@@ -10,6 +10,8 @@ import signal
 import socket
 from pathlib import Path
 
+import aiohttp
+
 from gateway import simulator
 from tests.server.running import Answer, Connection, asking
 from tests.server.service import START_S, Service, begun, configuration, held, service
@@ -300,6 +302,39 @@ async def test_systemd_is_told_what_happens(tmp_path: Path) -> None:
             running.signal(signal.SIGTERM)
             assert "EXTEND_TIMEOUT_USEC=" in await told("STOPPING=1")
             assert await running.ends() == 0
+
+
+async def test_what_happens_to_workers_and_configurations_is_counted(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    metrics = f"[metrics]\nport = {port}"
+    async with held() as (_, url), service(configuration(url, more=metrics), tmp_path) as running:
+        assert await counted(port, "workers_lost_total") == "0.0"
+        os.kill(running.workers()[0], signal.SIGKILL)
+        await running.says("was ended by SIGKILL")
+        assert await counted(port, "workers_lost_total") == "1.0"
+
+        running.file.write_text(configuration(url, more=metrics, prot=1))
+        running.signal(signal.SIGHUP)
+        await running.says("stays as it was")
+        assert await counted(port, 'reloads_total{outcome="refused"}') == "1.0"
+        assert await counted(port, 'reloads_total{outcome="taken"}') == "0.0"
+
+        running.file.write_text(configuration(url, more=metrics))
+        running.signal(signal.SIGHUP)
+        await running.says("the configuration was taken over")
+        assert await counted(port, 'reloads_total{outcome="taken"}') == "1.0"
+
+
+async def counted(port: int, name: str) -> str:
+    """What is shown of a metric, once something is."""
+    async with asyncio.timeout(START_S), aiohttp.ClientSession() as client:
+        while True:
+            with contextlib.suppress(aiohttp.ClientConnectorError):
+                async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                    lines = (await answer.text()).splitlines()
+                    return dict(line.rsplit(" ", 1) for line in lines)[f"sluice_{name}"]
+            await asyncio.sleep(0.02)
 
 
 async def test_what_runs_beside_the_workers_is_kept_running_and_ends_with_them(tmp_path: Path) -> None:

@@ -100,6 +100,19 @@ async def test_a_policy_may_say_that_it_goes_on_and_that_is_counted(
     dropped(loud)
 
 
+async def test_what_no_policy_minds_is_not_judged(
+    start: Start, monkeypatch: pytest.MonkeyPatch, loud: pytest.LogCaptureFixture
+) -> None:
+    heedless = Policy("heedless", threats=Threats(user=SourceLimits(action="allow")))
+    gateway = await start(policies=[OFF, heedless])
+    failing(monkeypatch)
+    for policy in ("off", "heedless"):
+        assert (await ask(gateway, *ATTACK, headers={"X-Sluice-Policy": policy})).status == 200
+    both = chat({"role": "system", "content": ORDER}, {"role": "user", "content": ORDER})
+    assert (await ask(gateway, *both, headers={"X-Sluice-Policy": "heedless"})).status == 503
+    dropped(loud)
+
+
 async def test_policies_have_thresholds_of_their_own(start: Start) -> None:
     """A verdict is remembered, not what a policy made of it."""
     eager = Policy("eager", threats=Threats(user=SourceLimits(flag=0.0, block=1e-7)))

@@ -120,7 +120,7 @@ CARD = "4111 1111 1111 1111"
 
 def blocking() -> ResponseStream:
     scan = Scan(
-        plan_for(in_answers().acting, vault().grammar(), {"CREDIT_CARD": "block"}),
+        plan_for(in_answers().acting, vault().openings(), {"CREDIT_CARD": "block"}),
         lambda entity, _: "",
         vault(),
     )
