@@ -34,8 +34,8 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.threats import phrases
 from gateway.guard import model, weights
-from gateway.guard.normalise import views
 from gateway.guard.threats import Piece, pieces
+from gateway.guard.views import views
 
 warnings.filterwarnings("ignore", category=ConvergenceWarning)
 

@@ -36,23 +36,29 @@ def classifier(
             for step in steps if last == "**" else (*steps, last):
                 node = node.setdefault(_INDEX if step == "*" else step, {})
             node[_BELOW if last == "**" else _HERE] = nature
+    tree = {step: _settled(node) for step, node in tree.items()}
 
     def classify(path: Path, text: str = "") -> Nature:
         node: Any = tree
         for step in path:
-            node = node.get(step if isinstance(step, str) else _INDEX)
+            node = node.get(_INDEX if type(step) is int else step)
             if node is None:
                 break
-            if _BELOW in node:
-                nature: Nature = node[_BELOW]
-                return nature
+            if type(node) is str:
+                return node  # type: ignore[return-value]
         else:
-            if _HERE in node:
-                nature = node[_HERE]
-                return nature
+            if (nature := node.get(_HERE)) is not None:
+                return nature  # type: ignore[no-any-return]
         return "keep" if text.startswith("data:") and _is_url(path) else "text"
 
     return classify
+
+
+def _settled(node: Any) -> Any:
+    """A node of the tree as it is read: where all below has one nature, that stands for the node."""
+    if not isinstance(node, dict):
+        return node
+    return node[_BELOW] if _BELOW in node else {step: _settled(below) for step, below in node.items()}
 
 
 def _is_url(path: Path) -> bool:

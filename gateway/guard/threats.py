@@ -18,8 +18,8 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from gateway.guard import model, weights
-from gateway.guard.normalise import views
 from gateway.guard.rules import LITERAL, RULES, TALK, ThreatType
+from gateway.guard.views import views
 
 Source = Literal["system", "user", "tool", "document"]
 Decision = Literal["allow", "flag", "block"]

@@ -31,7 +31,7 @@ from gateway.privacy.remembered import Remembered, Scanned, scan_text_in_steps
 from gateway.privacy.scanner import Scan, Span, apply
 from gateway.privacy.sentences import page, pieces
 from gateway.privacy.vault import Vault
-from gateway.privacy.walk import Classify, strings, texts_of, walk
+from gateway.privacy.walk import Classify, texts_of, walk
 
 __all__ = ["Classify", "answer_scan", "redact_request", "restore_body"]
 
@@ -122,13 +122,7 @@ def redact_request(
     and the place of the first finding that is to be blocked; the body is then half done and of no use.
     """
     policy = in_requests() if policy is None else policy
-    hosts: set[str] = set()
-    for _, text in strings(body, classify, ()):
-        vault.reserve(text)
-        if "://" in text:
-            hosts.update(hosts_in(text))
-    if hosts:
-        vault.hosts |= hosts
+    _reserve(body, classify, vault, names)
     if vault.format != "synthetic":
         return _redact(body, classify, vault, names, policy, ahead)
     original = copy.deepcopy(body)
@@ -139,6 +133,21 @@ def redact_request(
         body.update(original)
         found = _redact(body, classify, vault, names, policy, ahead, spoilt)
     return found
+
+
+def _reserve(body: Any, classify: Classify, vault: Vault, names: AbstractSet[str]) -> None:
+    """Tell the vault what stands in the texts already."""
+    hosts: set[str] = set()
+
+    def note(text: str, path: Path, nature: Nature = "text", context: str = "") -> str:
+        vault.reserve(text)
+        if "://" in text:
+            hosts.update(hosts_in(text))
+        return text
+
+    walk(body, classify, (), note, note, names)
+    if hosts:
+        vault.hosts |= hosts
 
 
 def _not_reversible(changed: Iterable[tuple[str, Nature, str]], vault: Vault) -> set[str]:
@@ -223,9 +232,9 @@ def _redact(
         return made
 
     def rename(key: str, path: Path) -> str:
-        return key if key in names else alter(key, path, "text", "", [])
+        return alter(key, path, "text", "", [])
 
-    walk(body, classify, (), change, rename)
+    walk(body, classify, (), change, rename, names)
     return found
 
 
@@ -265,7 +274,7 @@ def restore_body(body: Any, classify: Classify, scan: Scan, names: AbstractSet[s
                 made[nature, context, text] = known
         return known
 
-    walk(body, classify, (), change, lambda key, path: key if key in names else change(key, path, "text", ""))
+    walk(body, classify, (), change, lambda key, path: change(key, path, "text", ""), names)
     _refuse_blocked(scan)
 
 
@@ -292,7 +301,7 @@ def runs_of(body: Any, classify: Classify, scan: Scan, action: ActionOf) -> list
         runs[-1].flush()
         return text
 
-    walk(body, classify, (), run, lambda key, path: key)
+    walk(body, classify, (), run)
     return runs
 
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from gateway.guard import lexicon, model, normalise, rules, threats
+from gateway.guard import lexicon, model, normalise, rules, threats, views
 
 
 def patterns(module: ModuleType) -> list[re.Pattern[str]]:
@@ -26,7 +26,7 @@ def patterns(module: ModuleType) -> list[re.Pattern[str]]:
 
 PATTERNS = {
     pattern.pattern: pattern
-    for module in (lexicon, model, normalise, rules, threats)
+    for module in (lexicon, model, normalise, rules, threats, views)
     for pattern in patterns(module)
 }
 # What a repeat could take in and then have to give back.

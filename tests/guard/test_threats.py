@@ -204,6 +204,15 @@ def test_what_a_word_adds_is_the_sum_of_its_slots(text: str) -> None:
     ]
 
 
+@given(st.text(max_size=40) | st.text(alphabet="ABa1 -'!{\n\x1f\x00", max_size=20))
+def test_how_a_text_looks_is_counted_in_what_is_left_of_it(text: str) -> None:
+    shape = model.shape(model.read(text))
+    words = len(model.read(text).known) or 1
+    assert shape[7] == sum(map(str.isupper, text.split())) / words
+    assert shape[3] == min(sum(map(text.count, "{}()=;<>[]_")) / (len(text) or 1), 0.2) * 10
+    assert shape[4] == min(text.count("\n") / (len(text) or 1), 0.05) * 20
+
+
 # --- named cases -----------------------------------------------------------------------------------
 
 # Prompts that merely use the words of attacks.
