@@ -32,7 +32,7 @@ def by_strings(shapes: Callable[[str], str]) -> int:
 
 
 def by_tokens(tokens: Tokens) -> int:
-    return sum(len(tokens[token[0]]) for token in Tokens.find(shape(TEXT)))
+    return sum(len(tokens[token[0], 0].places) for token in Tokens.find(shape(TEXT)))
 
 
 def main() -> None:

@@ -63,12 +63,19 @@ class Probe:
         return self._compiled[2]
 
     @cached_property
+    def only(self) -> Rule | None:
+        """The one rule, if `re` knows its pattern: its match is the first group of what is found."""
+        return self.rules[0] if len(self.rules) == 1 and self._compiled[4] else None
+
+    @cached_property
     def behind(self) -> int:
         """How many characters before it what `search` and `match` find begins."""
         return self._compiled[3]
 
     @cached_property
-    def _compiled(self) -> tuple[Search, Search, Callable[[Any], tuple[Sequence[Rule], str | None]], int]:
+    def _compiled(
+        self,
+    ) -> tuple[Search, Search, Callable[[Any], tuple[Sequence[Rule], str | None]], int, bool]:
         rules = self.rules
         first = "".join(dict.fromkeys(rule.first for rule in rules))
         last = "".join({rule.last for rule in rules}) if all(rule.entity.cue for rule in rules) else ""
@@ -93,7 +100,7 @@ class Probe:
         except re.error:  # something that only `regex` knows
             by_first = ByFirst(rules)
             search = begins.match if self._anchored else begins.search
-            return search, begins.match, lambda found: (by_first[found[0]], None), 0
+            return search, begins.match, lambda found: (by_first[found[0]], None), 0, False
         search = whole.search
         if self._anchored:
             search = whole.match
@@ -105,7 +112,8 @@ class Probe:
         for index, rule in enumerate(rules):
             remaining[group] = rules[index:]
             group += re.compile(rule.rest).groups
-        return search, whole.match, lambda found: (remaining[found.lastindex], found[found.lastindex]), behind
+        at = lambda found: (remaining[found.lastindex], found[found.lastindex])  # noqa: E731
+        return search, whole.match, at, behind, True
 
     @cached_property
     def led_behind(self) -> ByEnding | None:
@@ -116,7 +124,7 @@ class Probe:
         return None if known["qz "] else known
 
     def warm(self) -> None:
-        for part in ("sign", "search", "rules_at", "led_behind"):
+        for part in ("sign", "search", "rules_at", "led_behind", "only"):
             getattr(self, part)
         for rule in self.rules:
             rule.warm()

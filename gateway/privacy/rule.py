@@ -50,6 +50,7 @@ class Rule:
         self.entity = entity
         self.order = order
         self.longest = entity.longest
+        self.validate = entity.validate
         self._before = f"(?<!{entity.before})" if entity.before else ""
         self._after = f"(?!{entity.after})" if entity.after else ""
         self.digit = entity.digit or has_digit(entity.core) or (not entity.cue and has_digit(entity.sign))
@@ -160,16 +161,20 @@ class Rule:
     def match_at(self, text: str, at: int) -> int:
         """Where the match at a position ends, 0 if there is none. What `until` takes is not in it."""
         found = self.match(text, at)
-        if found is None or (self.cue is not None and not self.maybe_led(text, at)):
+        return 0 if found is None else self.accept_found(text, at, found)
+
+    def accept_found(self, text: str, at: int, found: Any) -> int:
+        """As `match_at`, of what the pattern has found there."""
+        if self.cue is not None and not self.maybe_led(text, at):
             return 0
         return self.accept(text, at, found[0])
 
     def accept(self, text: str, at: int, candidate: str) -> int:
         """As `match_at`, of a candidate that the pattern has found there, where the cue may end."""
-        low = at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0
-        if self.cue is not None and self.cue(text, low, at) is None:
+        cue = self.cue
+        if cue is not None and cue(text, at - LEFT_CONTEXT if at > LEFT_CONTEXT else 0, at) is None:
             return 0
-        length = self.entity.validate(candidate)
+        length = self.validate(candidate)
         # Few candidates are valid, and a veto is the dearest of the three.
         if not length or (self.veto is not None and self.vetoed(text, at)):
             return 0

@@ -327,9 +327,12 @@ def images(pattern: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=8192)
-def begins_with(pattern: str, alphabet: frozenset[str]) -> int:
-    """How many characters of an alphabet of shapes every match begins with; 0 if no digit is among them."""
-    width, digit = 0, False
+def begins_with(pattern: str, alphabet: frozenset[str], has_digit: bool = False) -> int:
+    """How many characters of an alphabet of shapes every match begins with.
+
+    0 if no digit is among them, and it is not known either (`has_digit`) that there is one.
+    """
+    width, digit = 0, has_digit
     parsed = _parsed(pattern)
     for kind, value in parsed or ():
         some = _parser.SubPattern(parsed.state, [(kind, value)])

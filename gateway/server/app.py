@@ -12,6 +12,7 @@ from time import perf_counter
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from ulid import ULID
 
 from gateway.config import is_loopback
 from gateway.dialects.openai_chat import OPENAI_CHAT
@@ -26,7 +27,6 @@ from gateway.errors import (
 from gateway.server import routes, telemetry
 from gateway.server.call import CALL, GATEWAY, Call, Gateway
 from gateway.server.handler import Handler
-from gateway.server.ids import new_id
 from gateway.server.logs import REQUEST_ID
 from gateway.server.reload import CURRENT, Current
 from gateway.server.reply import allowed_origin, headers_of
@@ -68,7 +68,7 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
     """Give the request its id, and every failure the one envelope."""
     current = request.app[CURRENT]
     gateway = request[GATEWAY] = current.enter()
-    call = request[CALL] = Call(id=new_id(), started_at=perf_counter(), route=_route(request))
+    call = request[CALL] = Call(id=str(ULID()), started_at=perf_counter(), route=_route(request))
     REQUEST_ID.set(call.id)
     if gateway.traces is not None:
         call.trace = gateway.traces.begin(request, call)

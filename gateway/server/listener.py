@@ -18,11 +18,11 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from multidict import CIMultiDict, CIMultiDictProxy
+from ulid import ULID
 
 from gateway.dialects.openai_chat import OPENAI_CHAT
 from gateway.errors import InternalError, InvalidRequest, SluiceError
 from gateway.server import telemetry
-from gateway.server.ids import new_id
 
 # What a client does to us, as opposed to what we do wrong.
 _CLIENTS_FAULT = (HttpProcessingError, web.RequestPayloadError, aiohttp.ClientError, ConnectionError)
@@ -211,7 +211,7 @@ class _Connection(web.RequestHandler):
         self.log_exception(exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is under way, an error cannot be another one")
-        request_id = new_id()
+        request_id = str(ULID())
         error: SluiceError = InternalError("the gateway failed; its log has the request id")
         if status < 500:
             error = InvalidRequest("the request is not valid HTTP")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.privacy import search
+from gateway.privacy import places, search
 from gateway.privacy.entities import ENTITIES, LEFT_CONTEXT, Entity
 from gateway.privacy.rule import Rule
 from gateway.privacy.rules import combine, compile_rules, fold
@@ -94,7 +94,7 @@ def test_the_law_catches_a_stretch_that_forgets_what_stood_before(monkeypatch: p
     spans = find(text, rules)
     monkeypatch.setattr(search, "STRETCH", 8)
     assert find(text, rules) == spans != []
-    monkeypatch.setattr(search, "LEFT_CONTEXT", 4)
+    monkeypatch.setattr(places, "LEFT_CONTEXT", 4)
     assert find(text, rules) != spans
 
 
@@ -177,5 +177,6 @@ def test_folding_keeps_every_place(text: str) -> None:
 
 def test_a_long_token_is_searched_and_not_looked_at_place_by_place() -> None:
     """Digits without an end are one token, which no other is like: all there is to remember is in vain."""
-    for sighted in compile_rules(ENTITIES).by_token.members:
+    tokens = compile_rules(ENTITIES).by_token
+    for sighted in (*tokens.members, *tokens.near):
         assert len([*sighted.places("0000 " * 200)]) <= 1

@@ -38,8 +38,12 @@ async def test_a_rolling_restart_breaks_no_stream_and_refuses_no_request(tmp_pat
         service(configuration(url, workers=2), tmp_path) as running,
         contextlib.AsyncExitStack() as stack,
     ):
-        streams = await open_streams(running, 40, stack)
         old = running.workers()
+        streams = []
+        for other in old:  # else all may go to one, and the other would have nothing to stay for
+            os.kill(other, signal.SIGSTOP)
+            streams += await open_streams(running, 20, stack)
+            os.kill(other, signal.SIGCONT)
         asked: list[Answer] = []
 
         async def keep_asking() -> None:

@@ -91,9 +91,14 @@ _ENDING = (
     "straße|strasse|str\\.|gasse|weg|platz|allee|ring|damm|ufer|straat|laan|gracht|plein|kade|singel|dijk|gatan|vägen"
     "|gränd|vej|gade|allé|gata|veien|gaten|katu|tie|kuja|utca|utja"
 )
+_LAST_WORD = "Straße|Strasse|Str\\.|Gasse|Weg|Platz|Allee|Ring|Damm|Ufer|Laan|utca|út"
+# How all of them end: a sign that text with numbers in it seldom has.
+_ENDS = "|".join(
+    sorted({re.escape(f" {end}".replace("\\", "")[-3:]) for end in f"{_ENDING}|{_LAST_WORD}".split("|")})
+)
 _ENDED = (
     rf"{_NAME}(?: {_NAME}){{0,2}}"
-    rf"(?:{_ENDING}| (?:Straße|Strasse|Str\.|Gasse|Weg|Platz|Allee|Ring|Damm|Ufer|Laan|utca|út))"
+    rf"(?:{_ENDING}| (?:{_LAST_WORD}))"
     rf",? [0-9]{{1,4}} ?[a-zA-Z]?(?:-[0-9]{{1,4}})?{_TAIL}"
 )
 
@@ -206,7 +211,7 @@ ADDRESS: tuple[Entity, ...] = (
         openings=_CAPITAL,
         before=r"[\w/.-]",
         after=r"[\w]",
-        sign="[a-zßé.],? [0-9]",
+        sign=rf"[a-zßé.](?<={_ENDS}),? [0-9]",
         rule="street and number",
         aliases=("STREET_ADDRESS", "ADDRESS"),
     ),

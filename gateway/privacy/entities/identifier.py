@@ -79,6 +79,7 @@ def named(
     before: str = "[A-Za-z0-9]",
     rule: str = "",
     after: str = "[A-Za-z0-9]",
+    digit: bool = False,
     aliases: tuple[str, ...] = (),
 ) -> tuple[Entity, ...]:
     """The rows of a value that a keyword must name: one for Latin script, one for others if there are any.
@@ -103,6 +104,7 @@ def named(
             veto=veto,
             words=words,
             sign=sign,
+            digit=digit,
             aliases=aliases,
         )
 

@@ -114,6 +114,7 @@ MEDICAL: tuple[Entity, ...] = (
         kind="medical",
         near=False,
         after="[A-Za-z0-9/]",
+        digit=True,
         aliases=_RECORD_ALIASES,
     ),
     shaped(
@@ -182,6 +183,7 @@ MEDICAL: tuple[Entity, ...] = (
         kind="medical",
         near=False,
         after="[A-Za-z0-9/]",
+        digit=True,
         aliases=("HEALTH_PLAN_BENEFICIARY_NUMBER", "INSURANCE_ID"),
     ),
 )

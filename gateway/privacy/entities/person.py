@@ -24,6 +24,18 @@ _NAME = _ANY_GIVEN | _SURNAME
 _ORDINARY = _WORD | _PLACE | _BODY
 _STANDS_ALONE = _ALONE | _SURNAME_ALONE
 
+
+def _spelt(words: Iterable[str]) -> str:
+    """One pattern for many words: common beginnings are spelt once."""
+    branches = []
+    for first, group in groupby(sorted(words), key=lambda word: word[:1]):
+        rests = [word[1:] for word in group]
+        if first:
+            branches.append(first + _spelt(rests))
+    end = "?" if "" in set(words) else ""
+    return f"(?:{'|'.join(branches)}){end}" if branches else ""
+
+
 _CAPITALS = "".join(c for c in map(chr, range(0xC0, 0x180)) if c.isupper())
 _U = f"[A-Z{_CAPITALS}]"
 _L = r"[A-Za-zÀ-ÖØ-öø-žḀ-ỹ'’\-]"
@@ -31,7 +43,7 @@ _LOWER = r"[a-zß-öø-žḀ-ỹ'’\-]"
 _PARTICLES = (
     "van|von|der|den|de|del|della|di|da|dos|das|do|du|la|le|el|al|bin|bint|ibn|ben|ten|ter|zu|af|av|y|e"
 )
-_PREFIX = rf"(?:(?:{_PARTICLES}) |(?:al|el|ul|d)[-'’])"
+_PREFIX = rf"(?:{_spelt(_PARTICLES.split('|'))} |(?:al|el|ul|d)[-'’])"
 # What people do and places or things do not, said of a name that could be either.
 _DOES = (
     "said|says|told|asked|asks|replied|answered|wrote|thinks|thought|wants|wanted|called|emailed|texted|phoned"
@@ -39,7 +51,8 @@ _DOES = (
     "|graduated|married|lives|lived|died|born|smiled|laughed|nodded|shouted|whispered|filed|prepared|designed"
     "|managed|led|finished|helped|gave|sent|works|worked|explained|suggested|mentioned|noted|chaired|debugged"
 )
-_RUN = rf"{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}(?: (?:{_DOES})|\.)?"
+_DID = _spelt(_DOES.split("|"))
+_RUN = rf"{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}(?: {_DID}|\.)?"
 _CUED_RUN = rf"{_PREFIX}{{0,3}}{_U}{_L}{{0,30}}(?:(?:\.,? ?|, | ){_PREFIX}{{0,3}}{_U}{_L}{{0,30}}){{0,4}}\.?"
 _SMALL_RUN = rf"{_LOWER}{{2,24}}(?: {_LOWER}{{2,24}})?"
 _LONGEST = 270
@@ -159,7 +172,10 @@ def person(candidate: str) -> int:
     """A name that its own words give away."""
     # Most capitalised words of a text end in these lines.
     if candidate.isalpha():
-        return 0 if candidate.isupper() or not marks_of(candidate) & _STANDS_ALONE else len(candidate)
+        marks = MARKS.get(candidate.lower())
+        if marks is None:
+            marks = marks_of(candidate)
+        return 0 if not marks & _STANDS_ALONE or candidate.isupper() else len(candidate)
     text = candidate.partition(" ")[0]
     marks = MARKS.get(text.lower(), 0)
     if marks & _ORDINARY and not marks & _NAME and len(text) > 1:
@@ -304,17 +320,6 @@ _PLACE_BEFORE = (
 _COMMON = frozenset(
     word for word, marks in MARKS.items() if marks & Mark.COMMON and not marks & (_ORDINARY | _DOUBTFUL)
 )
-
-
-def _spelt(words: Iterable[str]) -> str:
-    """One pattern for many words: common beginnings are spelt once."""
-    branches = []
-    for first, group in groupby(sorted(words), key=lambda word: word[:1]):
-        rests = [word[1:] for word in group]
-        if first:
-            branches.append(first + _spelt(rests))
-    end = "?" if "" in set(words) else ""
-    return f"(?:{'|'.join(branches)}){end}" if branches else ""
 
 
 _TITLES = (
