@@ -97,7 +97,7 @@ def mistakes_of_topics(policy: Policy) -> Iterator[tuple[str, str]]:
                 if not words(fold(word).text):
                     yield (
                         f"{place}.words[{number}]",
-                        "has no letter and no digit, so no text would ever hold it",
+                        "has no letter and no digit, so it is never found",
                     )
             for number, pattern in enumerate(topic.patterns):
                 try:
