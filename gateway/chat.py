@@ -57,8 +57,6 @@ SERVER_KINDS = ("server_arguments", "server_input")
 
 WHOLE = Lane(-1, "whole")
 WHOLE_JSON = Lane(-1, "arguments")
-# Whole, and signed or echoed by someone who compares it: redacted if it must be, never restored.
-WHOLE_SIGNED = Lane(-1, "thinking")
 
 
 class Text(Struct, gc=False):

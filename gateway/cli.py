@@ -24,11 +24,31 @@ examples:
   sluice scan --file letter.txt        what in a text is personal or secret? (--redact: the text without it)
   sluice guard --file prompt.txt       would it be refused, and by which rule?
 """
-_SIGNALS = """\
+_SERVE = """\
+examples:
+  OPENAI_API_KEY=sk-… sluice serve                    on http://127.0.0.1:8080/v1, for this machine only
+  sluice serve --config /etc/sluice/sluice.toml
+
 signals:
   HUP        take over the changed configuration file; streams that are under way keep theirs
   USR2       run what is installed now in place of this, without dropping a stream
   TERM, INT  finish what is under way for [server] drain_s, then stop; a second one: stop now
+
+exit status: 0 after a stop, 2 if the configuration is wrong, 1 for anything else (a port that is taken)
+"""
+_CHECK = """\
+examples:
+  sluice check sluice.toml
+  sluice check /etc/sluice/sluice.toml && systemctl reload sluice
+
+exit status: 0, or 2 with everything that is wrong, and where
+"""
+_DEMO = """\
+examples:
+  sluice demo                          two answers, side by side with what the provider saw
+  sluice demo --serve --port 9000      then stay, for an SDK with base_url http://127.0.0.1:9000/v1
+
+exit status: 0, or 1 if the provider saw a value, or an answer lacks one
 """
 
 
@@ -57,14 +77,19 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser(
         "serve",
         help="run the gateway until it is told to stop",
-        epilog=_SIGNALS,
+        epilog=_SERVE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     serve.add_argument("--config", metavar="FILE", help="a TOML file; without it, the environment's API keys")
     serve.add_argument("--quiet", action="store_true", help="no line for each request")
     serve.set_defaults(run=_serve)
 
-    check = commands.add_parser("check", help="check a configuration file and say what it amounts to")
+    check = commands.add_parser(
+        "check",
+        help="check a configuration file and say what it amounts to",
+        epilog=_CHECK,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     check.add_argument("file", metavar="FILE")
     check.set_defaults(run=_check)
 
@@ -85,12 +110,21 @@ def _parser() -> argparse.ArgumentParser:
 
     audit = commands.add_parser("audit", help="look at an audit log")
     audit_commands = audit.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    verify = audit_commands.add_parser("verify", help="is each line as it was written, and none missing?")
-    verify.add_argument("file", metavar="FILE", help="the log; the files it had before are read too")
-    verify.add_argument("--secret", metavar="SECRET", help="what keys it: env:NAME or file:PATH")
+    verify = audit_commands.add_parser(
+        "verify",
+        help="is each line as it was written, and none missing?",
+        epilog=audit_command.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    audit_command.add_arguments(verify)
     verify.set_defaults(run=audit_command.verify)
 
-    show = commands.add_parser("demo", help="the gateway with an embedded provider, and what each side sees")
+    show = commands.add_parser(
+        "demo",
+        help="the gateway with an embedded provider, and what each side sees",
+        epilog=_DEMO,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     show.add_argument("--serve", action="store_true", help="keep it running, for an SDK of yours")
     show.add_argument("--port", type=int, default=8080, help="where, with --serve (default: %(default)s)")
     show.set_defaults(run=_demo)

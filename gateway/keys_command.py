@@ -270,14 +270,17 @@ def _money(key: StoredKey, spent: Spent) -> tuple[str, str]:
 
 
 def _words(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
+    words = [each.strip() for each in text.split(",") if each.strip()]
+    if not words:  # a shell's variable that is not set must not become a key for everything
+        raise argparse.ArgumentTypeError("names nothing: leave the option out to allow all")
+    return words
 
 
 def _count(text: str) -> int:
-    number = int(text.replace("_", ""))
-    if not 0 < number <= 10**12:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    digits = text.replace("_", "")
+    if not (digits.isascii() and digits.isdigit() and 0 < int(digits[:20]) <= 10**12):
+        raise argparse.ArgumentTypeError("must be a whole number from 1 to 1,000,000,000,000")
+    return int(digits)
 
 
 def _span(text: str) -> timedelta:

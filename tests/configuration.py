@@ -29,8 +29,9 @@ One TOML file: `sluice serve --config FILE`. `sluice check FILE` says what it am
 where. [sluice.example.toml](sluice.example.toml) shows every option in its place. Without a file, a provider's usual key
 in the environment is enough.
 
-A *secret* is written as `env:NAME` (an environment variable) or `file:PATH` (a file that holds nothing else; a relative
-path starts at the configuration's folder). An unknown option is an error.
+A *secret* is written as `env:NAME` (an environment variable), `file:PATH` (a file that holds nothing else; a relative
+path starts at the configuration's folder) or `credential:NAME` (what systemd's `LoadCredential=` gives the service).
+An unknown option is an error.
 
 This page is made from the code (`python -m tests.configuration`).
 """

@@ -38,11 +38,16 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "command",
+    ["", "serve", "check", "demo", "scan", "guard", "keys", "audit verify"],
+)
+def test_help_has_examples_that_are_commands(capsys: pytest.CaptureFixture[str], command: str) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(["--help"])
+        cli.main([*command.split(), "--help"])
     assert ended.value.code == 0
-    assert "sluice serve --config" in capsys.readouterr().out
+    examples = capsys.readouterr().out.partition("examples:\n")[2]
+    assert f"sluice {command}".strip() in examples
 
 
 def test_help_on_serve_says_what_signals_do(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway import config
-from gateway.config import Config, Key, Provider, Secret, Server
+from gateway.config import Config, Key, Model, Provider, Secret, Server
 from gateway.errors import ConfigError
 from gateway.providers.catalog import ROWS, route
 
@@ -84,6 +84,28 @@ def test_explain_names_keys_and_open_ways() -> None:
     assert "without TLS" in said
     assert "https://chat.example.com" in said
     assert "NOT PROTECTED" not in said
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (Model("spacy", path="en_core_web_sm"), ["  spacy: en_core_web_sm"]),
+        (
+            Model("presidio", url="http://far.example.com", on_error="rules", send_raw=True),
+            [
+                "  presidio: http://far.example.com",
+                "    FAILS OPEN",
+                "    SEES EVERYTHING",
+                "    NOT ENCRYPTED",
+            ],
+        ),
+        (Model("presidio", url="http://127.0.0.1:5002"), ["  presidio: http://127.0.0.1:5002"]),
+    ],
+)
+def test_explain_says_what_a_model_sees_and_what_it_leaves_open(model: Model, said: list[str]) -> None:
+    found = Config(providers=[Provider(name="openai", base_url="https://a.example.com")], model=model)
+    told = config.explain(found).partition("\nModel\n")[2].partition("\n\n")[0].splitlines()
+    assert [line.partition(":")[0] if line[3] == " " else line for line in told] == said
 
 
 def test_explain_says_what_policies_leave_open() -> None:

@@ -77,6 +77,7 @@ def topic(text: str) -> str:
         ),
         ('[[policies]]\nname = "p"\nhold = "all"\n', "policies[0].hold", "answer"),
         (topic(""), "policies[0].topics.forbidden[0]", "finds nothing"),
+        (topic('words = ["poker", "🎰"]\n'), "policies[0].topics.forbidden[0].words[1]", "no letter"),
         (topic('words = ["x"]\nthreshold = 2\n'), "policies[0].topics.forbidden[0].threshold", "from 1 to"),
         (
             topic('words = ["x"]\nthreshhold = 1\n'),

@@ -124,14 +124,21 @@ def test_the_services_own_folder_comes_first(
         ["--expires", "soon"],
         ["--expires", "30"],
         ["--concurrent", "0"],
+        ["--concurrent", "9" * 30],
         ["--requests-per-minute", "many"],
         ["--per", "year"],
+        ["--models", ""],  # as a shell writes a variable that is not set
+        ["--providers", " , "],
+        ["--policies", ""],
     ],
 )
 def test_what_makes_no_sense_is_refused(home: Path, capsys: Capture, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["keys", "create", "app", *arguments])
     assert ended.value.code == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument {arguments[0]}" in told
+    assert "_" not in told.partition(arguments[0])[2], "the name of a function is no help"
     assert not home.exists()
 
 

@@ -22,7 +22,7 @@ class Breaker:
 
     __slots__ = ("_failed_at", "_next_try_at", "_rest_s", "_trying", "_window_s")
 
-    def __init__(self, failures: int = 5, window_s: float = 30.0, rest_s: float = 30.0) -> None:
+    def __init__(self, failures: int, window_s: float, rest_s: float) -> None:
         self._failed_at: deque[float] = deque(maxlen=failures)
         self._window_s = window_s
         self._rest_s = rest_s

@@ -30,6 +30,10 @@ class BrokenChain(Exception):
         self.number = number
 
 
+class Unlinked(BrokenChain):
+    """The line is as it was written, but not behind the one that stands before it."""
+
+
 class Head(NamedTuple):
     """The end of a chain: how many lines there are, and the last one's hash."""
 
@@ -69,7 +73,7 @@ def verify(lines: Iterable[bytes], key: bytes | None, previous: str | None = Non
             raise BrokenChain(number, "it was changed, or is keyed with another secret")
         before = body[-65:-1].decode("ascii", "replace")
         if previous is not None and before != previous:
-            raise BrokenChain(number, "it does not follow the line before it: lines were taken out or put in")
+            raise Unlinked(number, "it does not follow the line before it: lines were taken out or put in")
         previous = said
     return Head(number, START if previous is None else previous)
 

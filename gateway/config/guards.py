@@ -12,6 +12,7 @@ from gateway.config.routes import CircuitBreaker, Seconds
 from gateway.config.secret import Secret
 from gateway.errors import ConfigError
 from gateway.guard.judgements import Decision
+from gateway.guard.normalise import fold, words
 from gateway.guard.policy import Policy
 from gateway.guard.topics import Subject
 from gateway.privacy import custom
@@ -92,6 +93,12 @@ def mistakes_of_topics(policy: Policy) -> Iterator[tuple[str, str]]:
                 yield f"{place}.name", "must be letters, digits, hyphens and underscores, at most 64"
             if not topic.words and not topic.patterns:
                 yield place, "finds nothing: give it words or patterns"
+            for number, word in enumerate(topic.words):
+                if not words(fold(word).text):
+                    yield (
+                        f"{place}.words[{number}]",
+                        "has no letter and no digit, so it is never found",
+                    )
             for number, pattern in enumerate(topic.patterns):
                 try:
                     custom.tame(topic.name, pattern)

@@ -16,8 +16,8 @@ from gateway.config.secret import Secret, resolve
 from gateway.config.tables import Key, State
 from gateway.errors import ConfigError
 
-# What `store.local` calls its file. A folder that holds one has keys in it, or had.
-_FILE = "sluice.db"
+# The file of `store.local`. A folder that holds one has keys in it, or had.
+FILE = "sluice.db"
 
 
 def default_folder(env: Mapping[str, str]) -> Path | None:
@@ -47,7 +47,7 @@ def placed(
             return None
         raise ConfigError("state.path: missing option: a folder", param="state.path")
     limited = any(key.limits != Limits() or has_budget(key.budget) for key in keys)
-    return State(path=str(usual)) if state is not None or limited or (usual / _FILE).exists() else None
+    return State(path=str(usual)) if state is not None or limited or (usual / FILE).exists() else None
 
 
 def state_of(path: str | None, env: Mapping[str, str]) -> tuple[State, list[str]]:

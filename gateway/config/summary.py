@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from gateway.access.keys import PREFIX
 from gateway.config.loopback import is_loopback
 from gateway.config.routes import Route
-from gateway.config.tables import Config, Key
+from gateway.config.tables import Config, Key, Model
 from gateway.guard.policy import Policy
 
 
@@ -37,7 +37,7 @@ def _explained(config: Config) -> Iterator[str]:
         else:
             theirs = "; callers must send theirs as X-Provider-API-Key" if row.needs_key else ""
             yield f"    key: none{theirs}"
-        if each.base_url.startswith("http:") and not is_loopback(urlsplit(each.base_url).hostname or ""):
+        if _is_open(each.base_url):
             yield "    NOT ENCRYPTED: the way to this provider is plain http"
     if config.guards:
         yield ""
@@ -48,8 +48,11 @@ def _explained(config: Config) -> Iterator[str]:
             yield "    FAILS OPEN: what it cannot judge is let through"
         if guard.send_raw and guard.is_remote:
             yield "    SEES EVERYTHING: personal data and secrets are not taken out of what it is sent"
-        if guard.url.startswith("http:") and not is_loopback(urlsplit(guard.url).hostname or ""):
+        if _is_open(guard.url):
             yield "    NOT ENCRYPTED: the way to this guard is plain http"
+    if config.model is not None:
+        yield ""
+        yield from _model(config.model)
     if config.routes:
         yield ""
         yield "Routes"
@@ -106,6 +109,21 @@ def _budget(key: Key) -> str:
     parts += [f"{budget.tokens:,} tokens"] if budget.tokens is not None else []
     every = "in all" if budget.per == "total" else f"a {budget.per}"
     return f"may spend {' and '.join(parts)} {every}" if parts else ""
+
+
+def _model(model: Model) -> Iterator[str]:
+    is_remote = model.kind == "presidio"
+    yield f"Model\n  {model.kind}: {model.url if is_remote else model.path}"
+    if model.on_error == "rules":
+        yield "    FAILS OPEN: what it cannot read is let through as the rules leave it"
+    if is_remote and model.send_raw:
+        yield "    SEES EVERYTHING: what rules find is not taken out of what it is sent"
+    if is_remote and _is_open(model.url):
+        yield "    NOT ENCRYPTED: the way to this model is plain http"
+
+
+def _is_open(url: str) -> bool:
+    return url.startswith("http:") and not is_loopback(urlsplit(url).hostname or "")
 
 
 def _ways(route: Route) -> str:

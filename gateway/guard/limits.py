@@ -30,9 +30,10 @@ _SURE = 1.0
 
 
 class SourceLimits(Struct, frozen=True, forbid_unknown_fields=True):
-    """From which score on a text is flagged, and refused; what is not said is the detector's own.
+    """What is done about texts of one source; a threshold that is not said is the detector's own.
 
-    `action` is the most that is done, whatever the score.
+    From the score `flag` on a text is flagged. From the score `block` on a text is refused. `action` is the
+    most that is done, whatever the score.
     """
 
     flag: Score | None = None

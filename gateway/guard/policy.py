@@ -73,7 +73,10 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Wishes(Struct, frozen=True):
-    """What a request's headers ask for; empty for nothing. `entities` is a comma list."""
+    """What a request's headers ask for; empty for nothing.
+
+    `entities` is a comma list. `choose` leaves it alone: which names mean the same is not known here.
+    """
 
     policy: str = ""
     mode: str = ""
@@ -125,19 +128,15 @@ def choose(
         policy = replace(policy, detection=mode)
     if wishes.format:
         format = _one_of(wishes.format, _FORMATS, f"{prefix}-Format")
-        if format != policy.format and format in REVERSIBLE and not may_loosen:
+        if not _tells_less(format, policy.format) and not may_loosen:
             raise _looser(f"{prefix}-Format")
         policy = replace(policy, format=format)
-    if wishes.entities:
-        asked = [each.strip() for each in wishes.entities.split(",") if each.strip()]
-        added: dict[str, Action] = dict.fromkeys(asked, "redact")
-        policy = replace(policy, request={**policy.request, **_stricter(added, policy.request)})
     return policy
 
 
-def _stricter(added: dict[str, Action], given: dict[str, Action]) -> dict[str, Action]:
-    """What is added, except where the policy already does more."""
-    return {name: action for name, action in added.items() if given.get(name) != "block"}
+def _tells_less(format: Format, than: Format) -> bool:
+    """Of one-way formats only a label is sure to: a mask shows characters, a hash which values are one."""
+    return format in (than, "redact") or (than in REVERSIBLE and format not in REVERSIBLE)
 
 
 def _one_of(word: str, known: tuple[T, ...], header: str) -> T:

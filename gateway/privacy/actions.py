@@ -6,7 +6,7 @@ exact name counts; of two that are equally exact, the stricter action.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -47,6 +47,18 @@ def by_name(overrides: Mapping[str, Action]) -> dict[str, Action]:
         for name in names:
             levels[level][name] = _stricter(action, levels[level].get(name))
     return {**levels[0], **levels[1], **levels[2]}
+
+
+def adding(given: Mapping[str, Action], asked: Iterable[str], own: Container[str]) -> dict[str, Action]:
+    """A policy's actions with these entities redacted too, by whatever name; what it blocks stays blocked.
+
+    `own` are the names of the policy's own rows. Raises UnknownEntity.
+    """
+    now = by_name({word: action for word, action in given.items() if word not in own})
+    now |= {word: action for word, action in given.items() if word in own}
+    # Names of the table are the most exact words there are: nothing that the policy says goes before them.
+    names = {name for word in asked for name in ((word,) if word in own else by_name({word: "redact"}))}
+    return {**given, **{name: "redact" for name in sorted(names) if now.get(name) != "block"}}
 
 
 def _stricter(one: Action, other: Action | None) -> Action:

@@ -34,7 +34,7 @@ def hosts_in(text: str) -> Iterator[str]:
 def exfiltrates(text: str, at: int, hosts: AbstractSet[str]) -> bool:
     """Does the position stand in an image link, or in a URL of a host the request never mentioned?
 
-    A page that shows the answer would fetch it and so carry the value away (hard case 76).
+    A page that shows the answer would fetch it and so carry the value away.
     """
     start = max(0, at - URL_REACH)
     has_link = text.find("](", start, at) >= 0

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import regex
 
 from gateway.chat import Nature
-from gateway.privacy.entities import ENTITIES, MODEL_ONLY, REDACTED_IN_ANSWERS, Entity, resolve
+from gateway.privacy.entities import ENTITIES, MODEL_ONLY, Entity, resolve
 from gateway.privacy.plan import Action
 from gateway.privacy.search import Span
 from gateway.privacy.sentences import Piece
@@ -80,13 +80,6 @@ def _name(word: str) -> str:
 
 def row(name: str) -> Entity:
     return _ROWS[name]
-
-
-def answer_action(entity: Entity) -> Action:
-    """What is done by default with what the provider's model itself wrote."""
-    if entity.kind in REDACTED_IN_ANSWERS:
-        return "redact"
-    return "allow" if entity.kind == "ordinary" else "flag"
 
 
 def spans_of(piece: Piece, found: Sequence[Finding], text: str, nature: Nature) -> Iterator[Span]:

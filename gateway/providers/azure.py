@@ -1,11 +1,11 @@
-"""Azure OpenAI: its two styles of URL.
+"""Azure OpenAI: its older style of URL.
 
 In: a resource's endpoint (`https://name.openai.azure.com`), a deployment, an api-version. Out: URLs. Both
-styles take a key as `api-key`, or a Microsoft Entra token of the scope `SCOPE` as `Authorization: Bearer`.
+styles take a key as `api-key`.
 
-The v1 style needs no api-version, and its body names the deployment as the model. The older style has the
-deployment in the path, for chat completions only, and ignores the body's model (openai-python, lib/azure;
-learn.microsoft.com, "API version lifecycle").
+The v1 style (`…/openai/v1`) needs nothing from here: no api-version, and its body names the deployment as the
+model. The older style has the deployment in the path, for chat completions only, and ignores the body's model
+(openai-python, lib/azure; learn.microsoft.com, "API version lifecycle").
 """
 
 from __future__ import annotations
@@ -15,14 +15,7 @@ import re
 from gateway.errors import ConfigError
 from gateway.providers.urls import segment
 
-SCOPE = "https://cognitiveservices.azure.com/.default"
-
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
-
-
-def v1_base_url(endpoint: str) -> str:
-    """What the paths of the OpenAI API follow: `/chat/completions`, `/responses`."""
-    return f"{endpoint.rstrip('/')}/openai/v1"
 
 
 def chat_url(endpoint: str, deployment: str, api_version: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from gateway.providers.urls import segment, word
 
-GEMINI_BASE_URL = "https://generativelanguage.googleapis.com/v1beta"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # Claude on Vertex AI: this stands in the body, which has no `model` (anthropic-sdk-python, lib/vertex).
 ANTHROPIC_VERSION = "vertex-2023-10-16"

@@ -21,7 +21,7 @@ from gateway.errors import InvalidRequest
 from gateway.guard.limits import Limits, floors
 from gateway.guard.policy import Policy, Wishes, applying, choose
 from gateway.privacy import custom
-from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions
+from gateway.privacy.actions import IN_ANSWERS, IN_REQUESTS, Actions, actions, adding
 from gateway.privacy.entities import UnknownEntity
 from gateway.privacy.redact import answer_scan, redact_request, restore_body
 from gateway.privacy.remembered import Kept, Remembered
@@ -100,8 +100,11 @@ class Protections:
     def _choose(self, choice: _Choice) -> Protection:
         wishes, listed, may_loosen = choice
         policy = choose(wishes, self._policies, listed, may_loosen, self._prefix)
-        known = next((each for each in self._chosen.values() if each.policy == policy), None)
         try:
+            if asked := [each.strip() for each in wishes.entities.split(",") if each.strip()]:
+                own = {*policy.deny, *policy.patterns}
+                policy = replace(policy, request=adding(policy.request, asked, own))
+            known = next((each for each in self._chosen.values() if each.policy == policy), None)
             made = protection(policy, self._scanned) if known is None else known
         except UnknownEntity as error:
             raise InvalidRequest(str(error), param=f"{self._prefix}-Entities") from None

@@ -27,11 +27,10 @@ import msgspec
 from gateway.access.account import Account, Admitted, Ask, Denied, Reservation
 from gateway.access.budget import Spent
 from gateway.access.keys import StoredKey
+from gateway.config.state import FILE
 from gateway.store import Keys, NameTaken, StoreAway
 
 T = TypeVar("T")
-
-FILE = "sluice.db"
 
 _SCHEMA = """
 create table if not exists account (name text primary key, state blob not null) without rowid;

@@ -41,7 +41,7 @@ def test_successes_make_up_for_failures() -> None:
 def test_it_says_how_long_it_rests() -> None:
     breaker = opened()
     assert [breaker.rests_for_s(now) for now in (2.0, 6.5, 7.0, 9.0)] == [5.0, 0.5, 0.0, 0.0]
-    assert Breaker().rests_for_s(1.0) == 0.0
+    assert Breaker(failures=3, window_s=10.0, rest_s=5.0).rests_for_s(1.0) == 0.0
 
 
 def test_half_open_lets_one_call_try() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import InvalidRequest, PermissionDenied
-from gateway.guard.policy import Action, Policy, Wishes, choose
+from gateway.guard.policy import Policy, Wishes, choose
 
 POLICIES = {
     "default": Policy("default"),
@@ -31,10 +31,7 @@ def test_a_policy_must_be_listed_for_the_key() -> None:
         (Wishes(mode="balanced"), Policy("default", detection="balanced")),
         (Wishes(mode=" Thorough "), Policy("default", detection="thorough")),
         (Wishes(format="hash"), Policy("default", format="hash")),
-        (
-            Wishes(entities="URL, DATE_TIME"),
-            Policy("default", request={"URL": "redact", "DATE_TIME": "redact"}),
-        ),
+        (Wishes(policy="strict", format="redact"), POLICIES["strict"]),
     ],
 )
 def test_a_request_may_ask_for_more(wishes: Wishes, policy: Policy) -> None:
@@ -47,17 +44,14 @@ def test_a_request_may_ask_for_more(wishes: Wishes, policy: Policy) -> None:
         Wishes(policy="strict", mode="real-time"),
         Wishes(policy="strict", format="token"),
         Wishes(policy="strict", format="synthetic"),
+        Wishes(policy="strict", format="mask"),  # shows characters that a label does not
+        Wishes(policy="strict", format="hash"),
     ],
 )
 def test_less_needs_a_key_that_allows_it(wishes: Wishes) -> None:
     with pytest.raises(PermissionDenied, match="loosen"):
         choose(wishes, POLICIES, BOTH, False)
     assert choose(wishes, POLICIES, BOTH, True).name == "strict"
-
-
-def test_an_added_entity_does_not_weaken_a_block() -> None:
-    blocked: dict[str, Action] = {"EMAIL": "block"}
-    assert choose(Wishes(policy="strict", entities="EMAIL"), POLICIES, BOTH, False).request == blocked
 
 
 @pytest.mark.parametrize(

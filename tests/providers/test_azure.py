@@ -1,4 +1,4 @@
-"""URLs of both styles, as recorded and as the SDK writes them."""
+"""URLs of the older style, as recorded and as the SDK writes them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from gateway.providers import azure
 
 
 @pytest.mark.parametrize("endpoint", ["https://name.openai.azure.com", "https://name.openai.azure.com/"])
-def test_both_styles(endpoint: str) -> None:
+def test_the_older_style_has_the_deployment_in_the_path(endpoint: str) -> None:
     home = "https://name.openai.azure.com/openai"
-    assert azure.v1_base_url(endpoint) == f"{home}/v1"
     assert (
         azure.chat_url(endpoint, "gpt-5-nano", "2024-02-01")
         == f"{home}/deployments/gpt-5-nano/chat/completions?api-version=2024-02-01"

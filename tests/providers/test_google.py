@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.providers import google
+from gateway.providers import catalog, google
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,10 @@ from gateway.providers import google
     ],
 )  # fmt: skip
 def test_gemini(model: str, stream: bool, url: str) -> None:
-    assert google.gemini_url(google.GEMINI_BASE_URL, model, stream) == url
-    assert google.gemini_url(google.GEMINI_BASE_URL + "/", model, stream) == url
+    row = catalog.named("gemini")
+    assert row is not None
+    assert google.gemini_url(row.base_url, model, stream) == url
+    assert google.gemini_url(row.base_url + "/", model, stream) == url
 
 
 @pytest.mark.parametrize(

@@ -209,9 +209,32 @@ def test_verify_says_where_a_chain_is_broken(tmp_path: Path, capsys: pytest.Capt
     old.write_bytes(b"".join([*kept[:3], kept[3].replace(b"3", b"4", 1), *kept[4:]]))
     assert cli.main(["audit", "verify", str(path)]) == 1
     assert f"{old}: line 4: it was changed" in capsys.readouterr().err
+    assert "--after" not in capsys.readouterr().err
     old.unlink()
     assert cli.main(["audit", "verify", str(path)]) == 1
-    assert "line 1: it does not follow" in capsys.readouterr().err
+    assert re.search("line 1: it does not follow .*--after", capsys.readouterr().err)
+
+
+def test_old_files_that_were_verified_may_be_moved_away(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, archive = tmp_path / "audit.jsonl", tmp_path / "archive"
+    log = AuditLog(Audit(path=str(path), max_bytes=4096))
+    archive.mkdir()
+    head: list[str] = []  # nothing to say of the first
+    left = 90
+    for number in range(left):
+        log.append({"number": number})
+    os.close(log._file)
+    for old in rotated(path):
+        assert cli.main(["audit", "verify", str(old), *head]) == 0
+        said = capsys.readouterr().out
+        left -= int(said.split()[0])
+        head = ["--after", said.split()[-1]]
+        old.rename(archive / old.name)
+        assert cli.main(["audit", "verify", str(path), *head]) == 0
+        assert f"{left} line" in capsys.readouterr().out
+    assert cli.main(["audit", "verify", str(path), "--after", "0" * 63 + "1"]) == 1
 
 
 def test_verify_takes_the_key_from_where_the_configuration_would(

@@ -87,6 +87,14 @@ async def test_what_a_policy_blocks_is_refused_before_anything_is_sent(start: St
     assert len(gateway.simulator.requests) == before
 
 
+@pytest.mark.parametrize("added", ["US_SSN", "ssn", "government", "*"])
+async def test_asking_for_an_entity_by_another_name_does_not_weaken_a_block(start: Start, added: str) -> None:
+    gateway = await start(policies=[Policy("default", request={"government": "block"})])
+    before = len(gateway.simulator.requests)
+    status, _, _ = await ask(gateway, Entities=added)
+    assert (status, len(gateway.simulator.requests)) == (400, before)
+
+
 async def test_to_monitor_changes_nothing(start: Start) -> None:
     gateway = await start(policies=[WATCH])
     status, answer, headers = await ask(gateway, Policy="watch")

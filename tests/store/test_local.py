@@ -15,8 +15,9 @@ from gateway.access.account import Admitted, Denied
 from gateway.access.budget import Budget, Spent
 from gateway.access.keys import Digest, StoredKey
 from gateway.access.limits import Limits
+from gateway.config.state import FILE
 from gateway.store import StoreAway
-from gateway.store.local import FILE, LocalStore
+from gateway.store.local import LocalStore
 from tests.conftest import ROOT
 from tests.store.asking import START_MS, ask
 

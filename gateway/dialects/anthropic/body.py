@@ -12,14 +12,15 @@ from gateway.chat import End, Event
 from gateway.dialects.anthropic.decode import Decoder, drop_offsets, input_object
 from gateway.dialects.anthropic.encode import Encoder
 from gateway.dialects.dialect import Head
+from gateway.dialects.tree import dicts
 from gateway.wire.jsontext import load
 from gateway.wire.sse import SSESplitter
 
 
 def scrub(body: dict[str, Any]) -> None:
     """Drop where quotes stood in a source: in a text that was changed they stand elsewhere."""
-    for block in _dicts(body.get("content")):
-        for citation in _dicts(block.get("citations")):
+    for block in dicts(body.get("content")):
+        for citation in dicts(block.get("citations")):
             drop_offsets(citation)
 
 
@@ -28,7 +29,7 @@ def events_of(body: dict[str, Any]) -> list[Event]:
     decoder = Decoder()
     message = {**body, "content": []}
     events = decoder.decode_tree({"type": "message_start", "message": message})
-    for index, block in enumerate(_dicts(body.get("content"))):
+    for index, block in enumerate(dicts(body.get("content"))):
         start = {"type": "content_block_start", "index": index, "content_block": block}
         events += decoder.decode_tree(start, complete=True)
         events += decoder.decode_tree({"type": "content_block_stop", "index": index})
@@ -85,7 +86,3 @@ def _gather(block: dict[str, Any], delta: dict[str, Any], pieces: dict[str, list
             for name in ("text", "thinking", "partial_json"):
                 if name in delta:
                     pieces.setdefault(name, []).append(delta[name])
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -38,6 +38,7 @@ from gateway.chat import (
 from gateway.dialects.anthropic.fields import classifier
 from gateway.dialects.anthropic.reasons import finish
 from gateway.dialects.anthropic.usage import usage_of
+from gateway.dialects.tree import string, texts
 from gateway.errors import ProviderGarbage
 from gateway.wire.jsontext import encode, load
 from gateway.wire.sse import Frame
@@ -156,7 +157,7 @@ class Decoder:
                 after.append(End())
             case _:
                 pass  # a ping, or news: its strings are looked at like any other
-        for path, text in _texts(tree, ()):
+        for path, text in texts(tree, ()):
             if text and (path in lanes or _classify(path, text) != "keep"):
                 before.append(Text(lanes.get(path, WHOLE), text, path))
         return before + after
@@ -190,13 +191,13 @@ class Decoder:
                         after.append(annotation(lane, citation))
             case "thinking":
                 lanes["content_block", "thinking"] = lane
-                if signature := _string(raw, "signature"):
+                if signature := string(raw, "signature"):
                     after.append(Sealed(lane, "signature", signature))
             case "redacted_thinking":
-                after.append(Sealed(lane, "redacted", _string(raw, "data")))
+                after.append(Sealed(lane, "redacted", string(raw, "data")))
             case "tool_use":
-                id, name = _string(raw, "id"), _string(raw, "name")
-                before.append(ToolCall(0, lane.position, id, name, signature=_string(raw, "signature")))
+                id, name = string(raw, "id"), string(raw, "name")
+                before.append(ToolCall(0, lane.position, id, name, signature=string(raw, "signature")))
                 # An empty object is how a call begins whose input streams.
                 if (given := raw.get("input")) or (complete and given is not None):
                     after.append(Text(lane, encode(given).decode()))
@@ -231,9 +232,9 @@ class Decoder:
             if block.raw is not None and name == "partial_json":
                 block.pieces.append(text)
             elif block.raw is not None:
-                block.raw[name] = _string(block.raw, name) + text
+                block.raw[name] = string(block.raw, name) + text
         elif kind == "signature_delta":
-            if signature := _string(delta, "signature"):
+            if signature := string(delta, "signature"):
                 after.append(Sealed(block.lane, "signature", signature))
         elif kind == "citations_delta" and isinstance(citation := delta.get("citation"), dict):
             after.append(annotation(block.lane, citation))
@@ -294,15 +295,15 @@ def input_object(text: str) -> dict[str, Any]:
 def annotation(lane: Lane, citation: dict[str, Any]) -> Annotation:
     return Annotation(
         lane,
-        url=_string(citation, "url") or _string(citation, "source"),
-        title=_string(citation, "title") or _string(citation, "document_title"),
-        quote=_string(citation, "cited_text"),
+        url=string(citation, "url") or string(citation, "source"),
+        title=string(citation, "title") or string(citation, "document_title"),
+        quote=string(citation, "cited_text"),
         raw=citation,
     )
 
 
 def _opening(message: dict[str, Any]) -> Opening:
-    return Opening(_string(message, "id"), _string(message, "model"))
+    return Opening(string(message, "id"), string(message, "model"))
 
 
 def _index(tree: dict[str, Any]) -> int:
@@ -315,22 +316,6 @@ def _object(tree: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ProviderGarbage(f"the provider sent an event without a {name} object")
     return value
-
-
-def _string(tree: dict[str, Any], name: str) -> str:
-    value = tree.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _texts(node: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(node, str):
-        yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from _texts(value, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _texts(value, (*path, index))
 
 
 def rewrite(frame: Frame, changes: dict[Path, str]) -> bytes:

@@ -44,6 +44,7 @@ from gateway.dialects.gemini.fields import classifier
 from gateway.dialects.gemini.partial import PartialArguments
 from gateway.dialects.gemini.usage import usage_of
 from gateway.dialects.gemini.words import BLOCKED, NAME, REASONS
+from gateway.dialects.tree import texts
 from gateway.errors import ProviderGarbage
 from gateway.wire.jsontext import encode, load
 from gateway.wire.sse import Frame
@@ -158,7 +159,7 @@ class Decoder:
             if not isinstance(candidate, dict):
                 raise ProviderGarbage("the provider sent a candidate that is not a JSON object")
             events += self._candidate(place, candidate, seen)
-        for path, text in _texts(tree, ()):
+        for path, text in texts(tree, ()):
             if text and path not in seen and not _is_below(path, seen) and _classify(path, text) != "keep":
                 events.append(Text(WHOLE, text, path))
         events += _blocked(tree.get("promptFeedback"))
@@ -327,17 +328,6 @@ def _at(place: int) -> Path:
 def _is_below(path: Path, seen: set[Path]) -> bool:
     """Does the string stand in arguments that were seen as a whole?"""
     return len(path) > 7 and path[5] == "functionCall" and path[:7] in seen
-
-
-def _texts(node: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(node, str):
-        yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from _texts(value, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _texts(value, (*path, index))
 
 
 # --- rewriting --------------------------------------------------------------------------------------------

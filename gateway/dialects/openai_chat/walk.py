@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.chat import WHOLE, Annotation, Event, Extra, Lane, Path, Sealed, Text
 from gateway.dialects.openai_chat.fields import classifier
+from gateway.dialects.tree import dicts, texts
 from gateway.errors import ProviderGarbage
 from gateway.wire.jsontext import encode
 
@@ -92,7 +93,7 @@ class Walk:
         """`reasoning_details` says again what `reasoning` says, and is the one that is signed."""
         said = [field for field in ("reasoning_content", "reasoning") if delta.get(field)]
         signed = False
-        for i, detail in enumerate(_dicts(delta.get("reasoning_details"))):
+        for i, detail in enumerate(dicts(delta.get("reasoning_details"))):
             path = (*at, "reasoning_details", i)
             position = self._block(index, detail)
             if detail.get("text"):
@@ -119,7 +120,7 @@ class Walk:
         return indexes.index(index)
 
     def _beside(self, index: int, delta: dict[str, Any], begin: _Begin) -> Iterator[tuple[_Place, Event]]:
-        for detail in _dicts(delta.get("reasoning_details")):
+        for detail in dicts(delta.get("reasoning_details")):
             yield from self._sealed(index, detail)
         signature = _signature(delta)
         for position, call, number in self._numbered(index, delta):
@@ -138,9 +139,9 @@ class Walk:
                 yield (index, _CALL, 0, 0), event
         if signature:
             yield (index, _CONTENT, 0, 1), Sealed(Lane(index, "content"), "signature", signature)
-        for annotation in _dicts(delta.get("annotations")):
+        for annotation in dicts(delta.get("annotations")):
             yield (index, _ANNOTATION, 0, 0), annotation_of(index, annotation)
-        for item in _dicts(delta.get("provider_items")):
+        for item in dicts(delta.get("provider_items")):
             if isinstance(item.get("item"), dict):
                 yield (index, _ITEM, 0, 0), Extra(index, str(item.get("dialect")), item["item"])
         audio = delta.get("audio")
@@ -166,7 +167,7 @@ class Walk:
         """Perplexity's, which every chunk repeats."""
         titles = {
             result["url"]: str(result.get("title") or "")
-            for result in _dicts(tree.get("search_results"))
+            for result in dicts(tree.get("search_results"))
             if isinstance(result.get("url"), str)
         }
         urls = tree.get("citations")
@@ -235,18 +236,3 @@ def _signature(holder: dict[str, Any]) -> str:
     google = content.get("google") if isinstance(content, dict) else None
     signature = google.get("thought_signature") if isinstance(google, dict) else None
     return signature if isinstance(signature, str) else ""
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-
-
-def texts(node: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(node, str):
-        yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from texts(value, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from texts(value, (*path, index))

@@ -17,8 +17,8 @@ from msgspec import Raw, Struct
 from gateway.chat import WHOLE, End, Event, Failure, Lane, Logprobs, Opening, Path, Text
 from gateway.dialects.openai_chat.decode import finish, only_choice, rewrite, usage_in
 from gateway.dialects.openai_chat.usage import usage_of
-from gateway.dialects.openai_chat.walk import texts
 from gateway.dialects.openai_completions.fields import classifier
+from gateway.dialects.tree import texts
 from gateway.errors import ProviderGarbage
 from gateway.wire.jsontext import load
 from gateway.wire.sse import Frame

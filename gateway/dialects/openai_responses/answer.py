@@ -29,6 +29,7 @@ from gateway.chat import (
 )
 from gateway.dialects.openai_responses.sealed import unwrap
 from gateway.dialects.openai_responses.usage import usage_of
+from gateway.dialects.tree import dicts, mapping, string
 
 NAME = "openai_responses"
 
@@ -235,17 +236,3 @@ class Answer:
     def _next_call(self) -> int:
         self._calls += 1
         return self._calls - 1
-
-
-def string(tree: dict[str, Any], name: str) -> str:
-    value = tree.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def mapping(tree: dict[str, Any], name: str) -> dict[str, Any]:
-    value = tree.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -10,9 +10,9 @@ from typing import Any
 
 from gateway.chat import Event
 from gateway.dialects.dialect import Head
-from gateway.dialects.openai_responses.answer import string
 from gateway.dialects.openai_responses.decode import Decoder
 from gateway.dialects.openai_responses.encode import Encoder
+from gateway.dialects.tree import string
 
 
 def events_of(body: dict[str, Any]) -> list[Event]:

@@ -26,8 +26,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from gateway.chat import WHOLE, WHOLE_JSON, End, Event, Failure, Lane, LaneEnd, Path, Text
-from gateway.dialects.openai_responses.answer import KIND_OF_FIELD, TEXT_OF_PART, Answer, string
+from gateway.dialects.openai_responses.answer import KIND_OF_FIELD, TEXT_OF_PART, Answer
 from gateway.dialects.openai_responses.fields import classifier
+from gateway.dialects.tree import string, texts
 from gateway.errors import ProviderGarbage
 from gateway.wire.jsontext import load
 from gateway.wire.sse import Frame
@@ -188,7 +189,7 @@ class Decoder:
         kind = "server_arguments" if stem.endswith("arguments") else "server_input"
         known = self._server.setdefault((index, stem), {})
         self._server_stems.setdefault(index, set()).add(stem)
-        for path, _ in _texts(tree.get("delta"), _DELTA):
+        for path, _ in texts(tree.get("delta"), _DELTA):
             key = (str(tree.get("command_index")), _place(tree), *path)
             if key not in known:
                 known[key] = Lane(0, kind, self._server_count)
@@ -203,7 +204,7 @@ class Decoder:
 
 def _stand_in(tree: dict[str, Any], lanes: dict[Path, Lane]) -> Iterator[Event]:
     """Every text of a frame: in its lane, or whole in itself."""
-    for path, text in _texts(tree, ()):
+    for path, text in texts(tree, ()):
         if not text:
             continue
         if (lane := lanes.get(path)) is not None:
@@ -251,14 +252,3 @@ def _object(tree: dict[str, Any], name: str) -> dict[str, Any]:
 def _list(tree: dict[str, Any], name: str) -> list[Any]:
     value = tree.get(name)
     return value if isinstance(value, list) else []
-
-
-def _texts(node: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(node, str):
-        yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from _texts(value, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _texts(value, (*path, index))

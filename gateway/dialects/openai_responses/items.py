@@ -24,8 +24,9 @@ from gateway.conversation import (
     ToolCallPart,
     ToolResultPart,
 )
-from gateway.dialects.openai_responses.answer import NAME, dicts, mapping, string
+from gateway.dialects.openai_responses.answer import NAME
 from gateway.dialects.openai_responses.sealed import unwrap
+from gateway.dialects.tree import dicts, mapping, string
 from gateway.errors import InvalidRequest
 
 _ROLES: dict[str, Role] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.chat import Path
+from gateway.dialects.tree import dicts
 from gateway.wire.jsontext import encode, load
 from gateway.wire.sse import Frame
 
@@ -36,18 +37,14 @@ def sse(event: str | None, data: bytes) -> bytes:
 
 def scrub(body: dict[str, Any]) -> None:
     """Drop what spells out, token by token, texts that were changed, and where citations stand in them."""
-    for item in _dicts(body.get("output")):
-        for part in _dicts(item.get("content")):
+    for item in dicts(body.get("output")):
+        for part in dicts(item.get("content")):
             _forget(part)
 
 
 def _forget(part: dict[str, Any]) -> None:
     if part.get("logprobs"):
         part["logprobs"] = []
-    for citation in _dicts(part.get("annotations")):
+    for citation in dicts(part.get("annotations")):
         for name in _OFFSETS:
             citation.pop(name, None)
-
-
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

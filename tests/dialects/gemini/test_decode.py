@@ -30,7 +30,8 @@ from gateway.chat import (
 from gateway.dialects.dialect import Head
 from gateway.dialects.gemini import GEMINI
 from gateway.dialects.gemini.body import events_of
-from gateway.dialects.gemini.decode import Decoder, _classify, _texts, rewrite
+from gateway.dialects.gemini.decode import Decoder, _classify, rewrite
+from gateway.dialects.tree import texts
 from gateway.errors import ProviderGarbage
 from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
@@ -52,7 +53,7 @@ def node_at(tree: Any, path: tuple[str | int, ...]) -> Any:
 def assert_nothing_unseen(tree: Any, events: list[Event]) -> None:
     """Every string that is no id or enum is the text at its place, or stands below a text that holds it."""
     paths = {event.path: event.text for event in events if isinstance(event, Text) and event.path}
-    for path, text in _texts(tree, ()):
+    for path, text in texts(tree, ()):
         if not text or _classify(path, text) == "keep":
             continue
         if path in paths:

@@ -60,7 +60,7 @@ def test_any_bytes_give_a_request_or_a_typed_error(raw: bytes) -> None:
 
 
 def test_the_last_of_two_equal_keys_counts_for_the_provider_too() -> None:
-    """A parser differential would let one of them past the scan (hard case 73)."""
+    """A parser differential would let one of them past the scan."""
     raw = b'{"model":"m","messages":[{"role":"user","content":"one"}],"messages":[{"role":"user","content":"two"}]}'
     request = parse_request(raw)
     sent = forward(request, Target("m", True, ask_usage=False))
