@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from time import perf_counter_ns, process_time_ns
 
-from gateway.privacy.actions import every_rule
-from gateway.privacy.entities import ENTITIES, REDACTED_IN_ANSWERS
+from gateway.privacy.actions import IN_ANSWERS, every_rule
+from gateway.privacy.entities import ENTITIES
 from gateway.privacy.plan import Action, plan_for
 from gateway.privacy.redact import in_answers, in_requests
 from gateway.privacy.rules import Rules
@@ -160,7 +160,7 @@ def _streaming(texts: dict[str, str]) -> Iterator[Row]:
         vault.hide(rows[name], f"what stands for {name}")
     restored = "".join(f"{placeholder} wrote about it. " for placeholder in ("[PERSON_1]", "[EMAIL_1]"))
     seen: dict[str, Action] = {
-        entity.name: "flag" for entity in ENTITIES if entity.kind not in REDACTED_IN_ANSWERS
+        entity.name: "flag" for entity in ENTITIES if IN_ANSWERS[entity.kind] != "redact"
     }
     plans = {
         "answer": plan_for(in_answers().acting, vault.openings()),

@@ -24,6 +24,7 @@ from gateway.config import Provider
 from gateway.errors import (
     AuthenticationFailed,
     ConfigError,
+    ProviderError,
     ProviderTimeout,
     ProviderUnreachable,
     SluiceError,
@@ -93,10 +94,12 @@ class Kept(Generic[T]):
                 async with asyncio.timeout(WAIT_S):
                     await asyncio.shield(self._renewal)
             except TimeoutError:
-                raise ProviderTimeout(f"no credentials for the provider within {WAIT_S:g} s") from None
+                raise _unasked(
+                    ProviderTimeout(f"no credentials for the provider within {WAIT_S:g} s")
+                ) from None
         if self._fault is not None:
             # A new one for each: those who wait together must not share a traceback.
-            raise type(self._fault)(self._fault.message)
+            raise _unasked(type(self._fault)(self._fault.message))
         assert self._value is not None
         return self._value
 
@@ -109,6 +112,13 @@ class Kept(Generic[T]):
         finally:
             self._next_at = monotonic() + PAUSE_S
             self._renewal = None
+
+
+def _unasked(fault: SluiceError) -> SluiceError:
+    """Whoever gives credentials failed: the provider has not heard of the request, and bills nothing."""
+    if isinstance(fault, ProviderError):
+        fault.asked = False
+    return fault
 
 
 def _require(provider: str, extra: str, library: str, *modules: str) -> None:

@@ -34,7 +34,7 @@ from gateway.errors import PolicyViolation, ProviderError, ProviderGarbage, Slui
 from gateway.privacy.model import ActionOf, Finding
 from gateway.privacy.redact import restore_body, violation
 from gateway.privacy.scanner import Scan
-from gateway.stream.beside import made_safe
+from gateway.stream.asides import made_safe
 from gateway.stream.hearing import Hearing
 from gateway.stream.lanes import Lanes, LaneState, Waiting, is_told
 from gateway.stream.outbox import Outbox

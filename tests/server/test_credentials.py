@@ -117,6 +117,22 @@ async def test_after_a_failure_there_is_a_pause_and_then_another_attempt(
     assert await kept.get() == 2
 
 
+async def test_a_provider_whose_credentials_fail_was_not_asked(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its fallback's request would be counted as perhaps billed twice."""
+    source.fault = ProviderUnreachable("who gives them is away")
+    with pytest.raises(ProviderUnreachable) as failure:
+        await Kept(source).get()
+    assert not failure.value.asked
+    source.gate.clear()
+    monkeypatch.setattr(credentials, "WAIT_S", 0.01)
+    with pytest.raises(ProviderTimeout) as late:
+        await Kept(source).get()
+    assert not late.value.asked
+    source.gate.set()
+
+
 async def test_a_value_that_never_lasts_is_not_fetched_with_every_request(
     source: Source, clock: Clock
 ) -> None:

@@ -25,7 +25,6 @@ __all__ = [
     "ENTITIES",
     "LEFT_CONTEXT",
     "MODEL_ONLY",
-    "REDACTED_IN_ANSWERS",
     "Entity",
     "Kind",
     "UnknownEntity",
@@ -46,9 +45,6 @@ ENTITIES: tuple[Entity, ...] = (
     *ADDRESS,
     *PERSON,
 )
-
-# What an answer may not show when the model itself produced it; other personal data is only flagged.
-REDACTED_IN_ANSWERS: frozenset[Kind] = frozenset({"secret", "payment", "government"})
 
 _KNOWN = meanings((*ENTITIES, *MODEL_ONLY))
 
