@@ -35,6 +35,8 @@ from urllib.parse import quote
 
 import regex
 
+from gateway.privacy.beginnings import Opening
+
 # None that is issued is longer, in characters, however it is written.
 LONGEST_PLACEHOLDER = 160
 
@@ -50,7 +52,6 @@ _BETWEEN = re.compile(
     r"(?:%(?:5F?|20?)?|&(?:#(?:95?)?|l\w*)?;?|\\(?:u0{0,2}5?F?)?|[^A-Z0-9０-９])+", re.IGNORECASE
 )
 _OPENING = re.compile(r"\\?\[|[［【]|%5B|&[^;]*;|\\u005B", re.IGNORECASE)
-Opening = tuple[str, ...]
 # All the ways a placeholder can begin, as in an entity's row. The gate has no flag for their case.
 OPENINGS: tuple[Opening, ...] = (
     (r"\[",),

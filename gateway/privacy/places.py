@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from operator import attrgetter
 
 from gateway.privacy.entities import LEFT_CONTEXT
 from gateway.privacy.probe import Probe
-from gateway.privacy.rule import Rule
+from gateway.privacy.rule import BY_ORDER, Rule
 from gateway.privacy.rules import LONG_RUN, RUN, Nearby, Rules, Woken, read_words
 from gateway.privacy.shapes import long_runs, runs, shape
 from gateway.privacy.sighted import Tokens
@@ -22,7 +21,6 @@ Window = tuple[int, int]
 Place = tuple[int, tuple[Rule, ...]]  # the rules that may match there, in their order
 NOWHERE = sys.maxsize
 _NEVER = (NOWHERE, NOWHERE, 0)
-_ORDER = attrgetter("order")
 _A_DIGIT = re.compile("[0-9]").search
 
 
@@ -137,7 +135,7 @@ def _insert(places: list[Place], place: int, some: tuple[Rule, ...]) -> None:
         index -= 1
     if index and places[index - 1][0] == place:
         both = {*places[index - 1][1], *some}
-        places[index - 1] = place, tuple(sorted(both, key=_ORDER))
+        places[index - 1] = place, tuple(sorted(both, key=BY_ORDER))
     else:
         places.insert(index, (place, some))
 

@@ -10,21 +10,20 @@ import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from copy import copy
 from functools import lru_cache
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from gateway.privacy.beginnings import beginnings
+from gateway.privacy.beginnings import Opening, beginnings
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 from gateway.privacy.exfiltration import URL_REACH
 from gateway.privacy.flagging import FLAG_STRIDE
 from gateway.privacy.grammar import OPENINGS
 from gateway.privacy.rule import (
     AS_CUE,
+    BY_ORDER,
     ByShape,
-    Opening,
     Rule,
     Search,
     opening_gate,
@@ -237,7 +236,7 @@ def _cue_words(rules: list[Rule]) -> dict[str, CueWord]:
         before, blank, word = pair.partition(" ")
         if blank:
             alone = by_word.get(word, [])
-            both = tuple(sorted({*alone, *group}, key=attrgetter("order")))
+            both = tuple(sorted({*alone, *group}, key=BY_ORDER))
             behind.setdefault(word, {})[before] = _cue_word(both)
     for word, others in behind.items():
         known[word] = known.get(word, _cue_word(()))._replace(behind=others)

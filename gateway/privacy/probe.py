@@ -9,12 +9,12 @@ from typing import Any
 
 import regex
 
+from gateway.privacy.beginnings import Opening
 from gateway.privacy.rule import (
     ASCII,
     ONE_CLASS,
     ByEnding,
     ByFirst,
-    Opening,
     Rule,
     Search,
     by_ending,

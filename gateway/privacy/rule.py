@@ -18,15 +18,17 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
 from itertools import groupby
+from operator import attrgetter
 from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 from typing import Any
 
 import regex
 
+from gateway.privacy.beginnings import Opening
 from gateway.privacy.entities import LEFT_CONTEXT, Entity
 from gateway.privacy.shapes import Needles, has_digit, needles, shape, shape_pattern, spelt_out
 
-Opening = tuple[str, ...]
+BY_ORDER = attrgetter("order")
 Search = Callable[..., Any]
 ASCII = "".join(map(chr, range(128)))
 ONE_CLASS = re.compile(r"\[[^\]\[]+\]")

@@ -19,14 +19,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from operator import attrgetter
 from string import ascii_lowercase
 from typing import NamedTuple
 
 from gateway.privacy.entities import LEFT_CONTEXT
 from gateway.privacy.flagging import Flagging
 from gateway.privacy.plan import Action, CueWord, Plan, plan_for
-from gateway.privacy.rule import STARTS, ByShape, Rule, Search
+from gateway.privacy.rule import BY_ORDER, STARTS, ByShape, Rule, Search
 from gateway.privacy.rules import compile_rules, read_words, word_places
 from gateway.privacy.scan import Blocked, Edit, Scan, apply, lead_of
 from gateway.privacy.search import Span, find, find_in_steps
@@ -47,7 +46,6 @@ __all__ = [
     "plan_for",
 ]
 
-_ORDER = attrgetter("order")
 _FORGET_STRIDE = 256
 # So far before a word the one begins that makes a pair with it.
 _PAIR = 48
@@ -250,7 +248,7 @@ class TextRun:
                 if cue.first <= base + at <= cue.last
                 for rule in cue.rules.at(text, at)
             }
-            self._open = sorted(near, key=_ORDER)
+            self._open = sorted(near, key=BY_ORDER)
         return at
 
     def _try_rules(self, at: int, final: bool) -> int:
@@ -258,7 +256,7 @@ class TextRun:
         text, scan = self._text, self._scan
         rules: Sequence[Rule] = self._plan.by_shape.at(text, at) if self._always else ()
         if self._open:
-            rules = sorted((*rules, *self._open), key=_ORDER)
+            rules = sorted((*rules, *self._open), key=BY_ORDER)
         for rule in rules:
             if rule.order < self._from:
                 continue

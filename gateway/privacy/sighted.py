@@ -15,7 +15,7 @@ from string import digits
 from typing import NamedTuple
 
 from gateway.privacy.probe import Probe, probe_of
-from gateway.privacy.rule import Rule
+from gateway.privacy.rule import BY_ORDER, Rule
 from gateway.privacy.shapes import NO_NEEDLES, Needles, begins_with, images, needles, shape, spelt_out
 
 _TOKEN = frozenset("0A ./()+-")
@@ -211,8 +211,7 @@ def _seen(token: str, members: Iterable[Sighted], more: Seen) -> Seen:
                 continue
             for at in range(low, high):
                 found.setdefault(at, []).extend(each.probe.rules)
-    return Seen(tuple((at, tuple(sorted(found[at], key=_ORDER))) for at in sorted(found)), tuple(searches))
+    return Seen(tuple((at, tuple(sorted(found[at], key=BY_ORDER))) for at in sorted(found)), tuple(searches))
 
 
-_ORDER = attrgetter("order")
 _NOTHING = Seen(())

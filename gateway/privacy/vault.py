@@ -23,13 +23,13 @@ from sys import intern
 from typing import NamedTuple
 
 from gateway.privacy import formats
+from gateway.privacy.beginnings import Opening
 from gateway.privacy.entities import Entity
 from gateway.privacy.formats import Format
 from gateway.privacy.grammar import (
     LONGEST_PLACEHOLDER,
     OPENINGS,
     PLACEHOLDER,
-    Opening,
     begun,
     issued,
     lookalikes,

@@ -179,8 +179,7 @@ class Call(Struct, eq=False):
 
     @phase.setter
     def phase(self, name: str) -> None:
-        self.phase_names.append(name)
-        self.phases_began_at.append(perf_counter())
+        self.begin(name, perf_counter())
 
     def begin(self, phase: str, at: float) -> None:
         self.phase_names.append(phase)

@@ -230,29 +230,27 @@ def _observe_stream(call: Call, provider: str) -> None:
 def _count_tokens(call: Call, provider: str) -> None:
     usage = call.usage
     assert usage is not None
-    if usage.input > 0:
-        tally.add(TOKENS, provider, "input", by=usage.input)
-    if usage.output > 0:
-        tally.add(TOKENS, provider, "output", by=usage.output)
-    if usage.cached > 0:
-        tally.add(TOKENS, provider, "cached", by=usage.cached)
-    if usage.reasoning > 0:
-        tally.add(TOKENS, provider, "reasoning", by=usage.reasoning)
+    counts = (
+        ("input", usage.input),
+        ("output", usage.output),
+        ("cached", usage.cached),
+        ("reasoning", usage.reasoning),
+    )
+    for kind, count in counts:
+        if count > 0:
+            tally.add(TOKENS, provider, kind, by=count)
 
 
 def _count_findings(call: Call) -> None:
-    if call.restored:
-        tally.add(PLACEHOLDERS, "restored", by=call.restored)
-    if call.unresolved:
-        tally.add(PLACEHOLDERS, "unresolved", by=call.unresolved)
-    if call.withheld:
-        tally.add(PLACEHOLDERS, "withheld", by=call.withheld)
+    outcomes = (("restored", call.restored), ("unresolved", call.unresolved), ("withheld", call.withheld))
+    for outcome, count in outcomes:
+        if count:
+            tally.add(PLACEHOLDERS, outcome, by=count)
     for (entity, action), count in call.findings.items():
         tally.add(ENTITIES, entity, "request", action, by=count)
-    for rule, count in (call.threats or {}).items():
-        tally.add(RULES, rule, "acted", by=count)
-    for rule, count in (call.watched or {}).items():
-        tally.add(RULES, rule, "watched", by=count)
+    for outcome, threats in (("acted", call.threats), ("watched", call.watched)):
+        for rule, count in (threats or {}).items():
+            tally.add(RULES, rule, outcome, by=count)
     for each in call.judgements:
         if not each.failed:
             tally.add(RULES, each.rule, "acted")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from gateway.dialects.openai_responses import OPENAI_RESPONSES
 from gateway.dialects.openai_responses.body import events_of
 from gateway.dialects.openai_responses.decode import WHOLE_CONTENT, Decoder
 from gateway.dialects.openai_responses.rewrite import rewrite
+from gateway.dialects.tree import texts
 from gateway.privacy.redact import answer_scan
 from gateway.privacy.vault import Vault
 from gateway.stream import ResponseStream
@@ -50,18 +50,6 @@ from tests.dialects.openai_responses.streams import (
     message,
     neutral,
 )
-
-
-def strings(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    if isinstance(node, str):
-        yield path, node
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            yield from strings(value, (*path, key))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from strings(value, (*path, index))
-
 
 # --- recordings -------------------------------------------------------------------------------------------
 
@@ -84,7 +72,7 @@ def test_every_string_of_a_recording_is_text_or_known_to_be_none(folder: Path) -
         if frame.data is None or frame.data.startswith(b"[DONE]"):
             continue
         seen = {event.path: event.text for event in decoder.decode(frame) if isinstance(event, Text)}
-        for path, text in strings(json.loads(frame.data)):
+        for path, text in texts(json.loads(frame.data), ()):
             if path in seen:
                 assert seen.pop(path) == text
             elif text:
